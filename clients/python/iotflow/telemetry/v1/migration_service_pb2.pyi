@@ -1,0 +1,132 @@
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from iotflow.telemetry.v1 import value_pb2 as _value_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PHASE_UNSPECIFIED: _ClassVar[Phase]
+    PHASE_PREPARATION: _ClassVar[Phase]
+    PHASE_DUAL_WRITE: _ClassVar[Phase]
+    PHASE_READ_POSTGRES: _ClassVar[Phase]
+    PHASE_POSTGRES_ONLY: _ClassVar[Phase]
+    PHASE_DECOMMISSIONED: _ClassVar[Phase]
+PHASE_UNSPECIFIED: Phase
+PHASE_PREPARATION: Phase
+PHASE_DUAL_WRITE: Phase
+PHASE_READ_POSTGRES: Phase
+PHASE_POSTGRES_ONLY: Phase
+PHASE_DECOMMISSIONED: Phase
+
+class Guard(_message.Message):
+    __slots__ = ("name", "satisfied", "finding", "remedy")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SATISFIED_FIELD_NUMBER: _ClassVar[int]
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    satisfied: bool
+    finding: str
+    remedy: str
+    def __init__(self, name: _Optional[str] = ..., satisfied: bool = ..., finding: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
+
+class PhaseChange(_message.Message):
+    __slots__ = ("epoch", "phase", "changed_at", "changed_by", "reason", "forced")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FORCED_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    phase: Phase
+    changed_at: _timestamp_pb2.Timestamp
+    changed_by: str
+    reason: str
+    forced: bool
+    def __init__(self, epoch: _Optional[int] = ..., phase: _Optional[_Union[Phase, str]] = ..., changed_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., changed_by: _Optional[str] = ..., reason: _Optional[str] = ..., forced: bool = ...) -> None: ...
+
+class StoreStatus(_message.Message):
+    __slots__ = ("store", "reachable", "written", "read", "dirty_ranges", "last_error", "repaired_points")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    REACHABLE_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    READ_FIELD_NUMBER: _ClassVar[int]
+    DIRTY_RANGES_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    REPAIRED_POINTS_FIELD_NUMBER: _ClassVar[int]
+    store: _value_pb2.Store
+    reachable: bool
+    written: bool
+    read: bool
+    dirty_ranges: int
+    last_error: str
+    repaired_points: int
+    def __init__(self, store: _Optional[_Union[_value_pb2.Store, str]] = ..., reachable: bool = ..., written: bool = ..., read: bool = ..., dirty_ranges: _Optional[int] = ..., last_error: _Optional[str] = ..., repaired_points: _Optional[int] = ...) -> None: ...
+
+class Migration(_message.Message):
+    __slots__ = ("phase", "epoch", "stores", "advance_guards", "roll_back_guards", "history")
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    STORES_FIELD_NUMBER: _ClassVar[int]
+    ADVANCE_GUARDS_FIELD_NUMBER: _ClassVar[int]
+    ROLL_BACK_GUARDS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    phase: Phase
+    epoch: int
+    stores: _containers.RepeatedCompositeFieldContainer[StoreStatus]
+    advance_guards: _containers.RepeatedCompositeFieldContainer[Guard]
+    roll_back_guards: _containers.RepeatedCompositeFieldContainer[Guard]
+    history: _containers.RepeatedCompositeFieldContainer[PhaseChange]
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., epoch: _Optional[int] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., advance_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., roll_back_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[PhaseChange, _Mapping]]] = ...) -> None: ...
+
+class GetMigrationRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetMigrationResponse(_message.Message):
+    __slots__ = ("migration",)
+    MIGRATION_FIELD_NUMBER: _ClassVar[int]
+    migration: Migration
+    def __init__(self, migration: _Optional[_Union[Migration, _Mapping]] = ...) -> None: ...
+
+class AdvancePhaseRequest(_message.Message):
+    __slots__ = ("expected_phase", "changed_by", "reason", "force")
+    EXPECTED_PHASE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    expected_phase: Phase
+    changed_by: str
+    reason: str
+    force: bool
+    def __init__(self, expected_phase: _Optional[_Union[Phase, str]] = ..., changed_by: _Optional[str] = ..., reason: _Optional[str] = ..., force: bool = ...) -> None: ...
+
+class AdvancePhaseResponse(_message.Message):
+    __slots__ = ("migration",)
+    MIGRATION_FIELD_NUMBER: _ClassVar[int]
+    migration: Migration
+    def __init__(self, migration: _Optional[_Union[Migration, _Mapping]] = ...) -> None: ...
+
+class RollBackPhaseRequest(_message.Message):
+    __slots__ = ("expected_phase", "changed_by", "reason", "force")
+    EXPECTED_PHASE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    expected_phase: Phase
+    changed_by: str
+    reason: str
+    force: bool
+    def __init__(self, expected_phase: _Optional[_Union[Phase, str]] = ..., changed_by: _Optional[str] = ..., reason: _Optional[str] = ..., force: bool = ...) -> None: ...
+
+class RollBackPhaseResponse(_message.Message):
+    __slots__ = ("migration",)
+    MIGRATION_FIELD_NUMBER: _ClassVar[int]
+    migration: Migration
+    def __init__(self, migration: _Optional[_Union[Migration, _Mapping]] = ...) -> None: ...

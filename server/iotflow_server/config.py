@@ -1,0 +1,104 @@
+"""Settings: every limit and address, each from the environment, with a safe default.
+
+``python -m iotflow_server.config`` prints them as the table that docs/settings.md holds.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from iotflow_server.routing.phase import Phase
+
+
+class IotdbSettings(BaseSettings):
+    """Where Apache IoTDB is. The names are those of existing deployments."""
+
+    model_config = SettingsConfigDict(env_prefix="IOTDB_", extra="ignore")
+
+    host: str | None = Field(None, description="Host of IoTDB; unset: the deployment has none.")
+    port: int = Field(6667, ge=1, le=65535, description="RPC port of IoTDB's DataNode.")
+    username: str = Field("root", description="User of IoTDB.")
+    password: SecretStr = Field(SecretStr("root"), description="Password of IoTDB.")
+    database: str = Field("root.iotflow", description="Path under which the fleet's devices stand.")
+    pool_size: int = Field(8, ge=1, le=64, description="Sessions held open.")
+    timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of IoTDB.")
+
+
+class Settings(BaseSettings):
+    """The server's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="IOTFLOW_", extra="ignore")
+
+    listen: str = Field("127.0.0.1:50051", description="Address of the gRPC service.")
+    metrics_listen: str = Field("127.0.0.1:9464", description="Address of /metrics; empty: off.")
+    data_dir: Path = Field(
+        Path(".data"),
+        description="Folder for the last known phase, the device registry's copy and dirty ranges.",
+    )
+    postgres_dsn: SecretStr | None = Field(
+        None,
+        description="PostgreSQL, as a URL; unset: the embedded server keeps its data in IOTFLOW_DATA_DIR.",
+    )
+    postgres_pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL.")
+    postgres_timeout_seconds: float = Field(
+        10.0, gt=0, description="Longest wait for one answer of PostgreSQL."
+    )
+    initial_phase: Phase | None = Field(
+        None,
+        description="Phase of a new deployment; unset: PREPARATION where IOTDB_HOST is set, else DECOMMISSIONED.",
+    )
+    open_registration: bool | None = Field(
+        None,
+        description="Whether an unknown device registers itself by its first write; unset: on loopback only.",
+    )
+    max_message_bytes: int = Field(16 << 20, ge=1 << 16, description="Largest gRPC message, in bytes.")
+    max_records: int = Field(10_000, ge=1, description="Most records in one WriteTelemetry.")
+    max_text_bytes: int = Field(1 << 20, ge=1, description="Longest text or JSON value, in bytes of UTF-8.")
+    max_devices_per_query: int = Field(1_000, ge=1, description="Most devices in one query.")
+    max_page_size: int = Field(10_000, ge=1, description="Largest page, in points.")
+    max_aggregate_points: int = Field(
+        5_000_000, ge=1, description="Most points that one AggregateTelemetry reads of one device."
+    )
+    max_aggregate_rows: int = Field(
+        100_000, ge=1, description="Most rows that one AggregateTelemetry returns."
+    )
+    max_inflight_bytes: int = Field(
+        64 << 20, ge=1 << 20, description="Points taken but not yet stored, in bytes, over all callers."
+    )
+    max_stream_inflight_bytes: int = Field(
+        16 << 20, ge=1 << 16, description="Points taken but not yet stored, in bytes, of one stream."
+    )
+    drain_seconds: float = Field(20.0, ge=0, description="Longest wait for calls under way on SIGTERM.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severity logged."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="Form of log lines on stderr.")
+    iotdb: IotdbSettings = Field(default_factory=IotdbSettings)
+
+    @property
+    def has_iotdb(self) -> bool:
+        """Whether an IoTDB is configured."""
+        return self.iotdb.host is not None
+
+    @property
+    def first_phase(self) -> Phase:
+        """The phase a new deployment starts in."""
+        return self.initial_phase or (Phase.PREPARATION if self.has_iotdb else Phase.DECOMMISSIONED)
+
+    @property
+    def registration_is_open(self) -> bool:
+        """Whether unknown devices may register themselves."""
+        return _is_loopback(self.listen) if self.open_registration is None else self.open_registration
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
