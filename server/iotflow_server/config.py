@@ -45,9 +45,7 @@ class Settings(BaseSettings):
         description="PostgreSQL, as a URL; unset: the embedded server keeps its data in IOTFLOW_DATA_DIR.",
     )
     postgres_pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL.")
-    postgres_timeout_seconds: float = Field(
-        10.0, gt=0, description="Longest wait for one answer of PostgreSQL."
-    )
+    postgres_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of PostgreSQL.")
     initial_phase: Phase | None = Field(
         None,
         description="Phase of a new deployment; unset: PREPARATION where IOTDB_HOST is set, else DECOMMISSIONED.",
@@ -64,9 +62,7 @@ class Settings(BaseSettings):
     max_aggregate_points: int = Field(
         5_000_000, ge=1, description="Most points that one AggregateTelemetry reads of one device."
     )
-    max_aggregate_rows: int = Field(
-        100_000, ge=1, description="Most rows that one AggregateTelemetry returns."
-    )
+    max_aggregate_rows: int = Field(100_000, ge=1, description="Most rows that one AggregateTelemetry returns.")
     max_inflight_bytes: int = Field(
         64 << 20, ge=1 << 20, description="Points taken but not yet stored, in bytes, over all callers."
     )
@@ -74,9 +70,7 @@ class Settings(BaseSettings):
         16 << 20, ge=1 << 16, description="Points taken but not yet stored, in bytes, of one stream."
     )
     drain_seconds: float = Field(20.0, ge=0, description="Longest wait for calls under way on SIGTERM.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least severity logged."
-    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity logged.")
     log_format: Literal["json", "console"] = Field("json", description="Form of log lines on stderr.")
     iotdb: IotdbSettings = Field(default_factory=IotdbSettings)
 

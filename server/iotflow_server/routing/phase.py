@@ -66,9 +66,7 @@ class Phase(enum.StrEnum):
 
 _READ_IOTDB = frozenset({Phase.PREPARATION, Phase.DUAL_WRITE})
 _WRITE_IOTDB = frozenset({Phase.PREPARATION, Phase.DUAL_WRITE, Phase.READ_POSTGRES})
-_WRITE_POSTGRES = frozenset(
-    {Phase.DUAL_WRITE, Phase.READ_POSTGRES, Phase.POSTGRES_ONLY, Phase.DECOMMISSIONED}
-)
+_WRITE_POSTGRES = frozenset({Phase.DUAL_WRITE, Phase.READ_POSTGRES, Phase.POSTGRES_ONLY, Phase.DECOMMISSIONED})
 _ORDER = tuple(Phase)
 
 

@@ -1,0 +1,76 @@
+"""One snapshot of the migration; RPC, log and metrics all show this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.name import StoreName
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition of a transition, with what was found and how to satisfy it."""
+
+    name: str
+    satisfied: bool
+    finding: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChange:
+    """A transition that was made. ``epoch`` rises by one with each."""
+
+    epoch: int
+    phase: Phase
+    changed_at: datetime
+    changed_by: str
+    reason: str
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """Where one store stands."""
+
+    store: StoreName
+    reachable: bool
+    written: bool
+    read: bool
+    dirty_ranges: int
+    last_error: str
+    repaired_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """Where the migration stands. ``history`` is newest first, at most 100."""
+
+    phase: Phase
+    epoch: int
+    stores: tuple[StoreStatus, ...]
+    advance_guards: tuple[Guard, ...]
+    roll_back_guards: tuple[Guard, ...]
+    history: tuple[PhaseChange, ...]
+
+
+class TransitionRefusedError(Exception):
+    """Base of the reasons for which a phase is not moved."""
+
+
+class PhaseMismatchError(TransitionRefusedError):
+    """The fleet stands in another phase than the caller believes."""
+
+
+class NoNeighbourError(TransitionRefusedError):
+    """There is no phase in that direction."""
+
+
+class GuardsUnsatisfiedError(TransitionRefusedError):
+    """Guards do not hold; ``guards`` are those."""
+
+    def __init__(self, guards: tuple[Guard, ...]) -> None:
+        super().__init__("; ".join(f"{guard.name}: {guard.finding} ({guard.remedy})" for guard in guards))
+        self.guards = guards
