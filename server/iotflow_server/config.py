@@ -1,6 +1,6 @@
 """Settings: every limit and address, each from the environment, with a safe default.
 
-``python -m iotflow_server.config`` prints them as the table that docs/settings.md holds.
+``python -m iotflow_server.settings_table`` prints them as the page docs/settings.md.
 """
 
 from __future__ import annotations
