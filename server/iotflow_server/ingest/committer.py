@@ -1,0 +1,149 @@
+"""Group commit: what arrives while a flush runs becomes the next flush. There are no timers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from iotflow_server.ingest.lanes import Lanes
+from iotflow_server.routing.outcome import WriteOutcome
+from iotflow_server.routing.refusal import Refusal
+from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.errors import StoreRefusedError
+
+#: A flush ends with the submission that takes it over this many bytes, to bound the wait for it.
+FLUSH_BYTES = 8 << 20
+#: Flushes under way at once; they never share a device.
+FLUSHES_IN_FLIGHT = 2
+
+Write = Callable[[Sequence[Batch]], Coroutine[Any, Any, WriteOutcome]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Submission:
+    batches: Sequence[Batch]
+    devices: frozenset[int]
+    nbytes: int
+    done: asyncio.Future[WriteOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class GroupCommitter:
+    """Gathers submissions and writes them together, each device in the order of submission."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._waiting: deque[_Submission] = deque()
+        self._flushes: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        #: Who may touch which device; hold one to keep flushes away from it.
+        self.lanes = Lanes(self._wake.set)
+
+    def start(self) -> None:
+        """Begin to flush."""
+        self._loop = asyncio.create_task(self._run(), name="group-commit")
+
+    async def stop(self) -> None:
+        """Flush what was submitted, then end."""
+        if self._loop is None:
+            return
+        self._wake.set()
+        await self._idle.wait()
+        self._loop.cancel()
+        await asyncio.gather(self._loop, return_exceptions=True)
+        self._loop = None
+
+    async def submit(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
+        """Return once the batches are durable, or raise what the store raised.
+
+        A caller that goes away does not stop the write.
+        """
+        submission = _Submission(batches, frozenset(batch.device_id for batch in batches), nbytes)
+        self._waiting.append(submission)
+        self._idle.clear()
+        self._wake.set()
+        return await asyncio.shield(submission.done)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while len(self._flushes) < FLUSHES_IN_FLIGHT and (flush := self._next_flush()):
+                self._begin(flush)
+            if not self._waiting and not self._flushes:
+                self._idle.set()
+
+    def _next_flush(self) -> list[_Submission]:
+        """Take the submissions whose devices are free; one that waits makes those after it wait for its devices."""
+        flush: list[_Submission] = []
+        passed_over: list[_Submission] = []
+        blocked: set[int] = set()
+        nbytes = 0
+        while self._waiting and nbytes < FLUSH_BYTES:
+            submission = self._waiting.popleft()
+            if blocked.isdisjoint(submission.devices) and self.lanes.are_free(submission.devices):
+                flush.append(submission)
+                nbytes += submission.nbytes
+            else:
+                passed_over.append(submission)
+                blocked |= submission.devices
+        self._waiting.extendleft(reversed(passed_over))
+        return flush
+
+    def _begin(self, flush: list[_Submission]) -> None:
+        devices = frozenset().union(*(submission.devices for submission in flush))
+        self.lanes.take(devices)
+        task = asyncio.create_task(self._flush(flush, devices), name="flush")
+        self._flushes.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._flushes.discard(task)
+        self._wake.set()
+
+    async def _flush(self, flush: list[_Submission], devices: frozenset[int]) -> None:
+        try:
+            await self._write_together(flush)
+        finally:
+            await self.lanes.give_back(devices)
+
+    async def _write_together(self, flush: list[_Submission]) -> None:
+        try:
+            outcome = await self._write([batch for submission in flush for batch in submission.batches])
+        except StoreRefusedError as error:
+            if len(flush) == 1:
+                _fail(flush, error)
+            else:
+                # One submission that the store refuses must fail alone.
+                for submission in flush:
+                    await self._write_together([submission])
+        except Exception as error:
+            _fail(flush, error)
+        else:
+            _succeed(flush, outcome)
+
+
+def _fail(flush: list[_Submission], error: Exception) -> None:
+    for submission in flush:
+        if not submission.done.done():
+            submission.done.set_exception(error)
+            # The caller may have gone: then nobody fetches it.
+            submission.done.exception()
+
+
+def _succeed(flush: list[_Submission], outcome: WriteOutcome) -> None:
+    first = 0
+    for submission in flush:
+        end = first + len(submission.batches)
+        own = tuple(_shifted(refusal, first) for refusal in outcome.refusals if first <= refusal.batch < end)
+        if not submission.done.done():
+            submission.done.set_result(WriteOutcome(outcome.stored_in, own))
+        first = end
+
+
+def _shifted(refusal: Refusal, first: int) -> Refusal:
+    return replace(refusal, batch=refusal.batch - first)

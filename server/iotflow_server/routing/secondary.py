@@ -1,0 +1,101 @@
+"""The store that is written beside the primary: its trouble never fails or stalls a client's write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from iotflow_server.stores.errors import StoreError, StoreUnavailableError
+from iotflow_server.stores.store import TelemetryStore
+
+_log = structlog.get_logger(__name__)
+
+Call = Callable[[TelemetryStore], Awaitable[None]]
+
+
+class Secondary:
+    """A store behind a circuit breaker.
+
+    After the first failure or the first call slower than ``patience_seconds`` nothing is tried until
+    :meth:`probe` finds it well. A call given up on goes on in the background as a straggler; no repair may
+    begin before :meth:`stragglers_ended`, lest the late call undo it.
+    """
+
+    def __init__(self, store: TelemetryStore, patience_seconds: float) -> None:
+        self.store = store
+        self.last_error = ""
+        self._patience = patience_seconds
+        self._is_well = True
+        self._stragglers: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether calls are tried."""
+        return self._is_well
+
+    def begin(self, call: Call) -> asyncio.Task[None] | None:
+        """Start a call, or return None while the breaker is open."""
+        if not self._is_well:
+            return None
+        return asyncio.create_task(self._run(call), name=f"secondary-{self.store.name}")
+
+    async def settle(self, task: asyncio.Task[None] | None) -> bool:
+        """Return whether the call succeeded, at the latest when patience ends."""
+        if task is None:
+            return False
+        done, _ = await asyncio.wait({task}, timeout=self._patience)
+        if not done:
+            self._give_up(task)
+            return False
+        return self._note(task)
+
+    async def probe(self) -> bool:
+        """Ask the store whether it is well, and close the breaker if so."""
+        try:
+            await self.store.open()
+            await self.store.ping()
+        except StoreError as error:
+            self._trip(error.message)
+            return False
+        if not self._is_well:
+            _log.info("secondary is back", action="secondary_back", store=str(self.store.name))
+        self._is_well, self.last_error = True, ""
+        return True
+
+    async def stragglers_ended(self) -> None:
+        """Return once no call that was given up on is still under way."""
+        if self._stragglers:
+            await asyncio.wait(set(self._stragglers))
+
+    async def _run(self, call: Call) -> None:
+        await call(self.store)
+
+    def _note(self, task: asyncio.Task[None]) -> bool:
+        error = task.exception()
+        if error is None:
+            return True
+        if not isinstance(error, StoreError):
+            raise error
+        self.last_error = error.message
+        if isinstance(error, StoreUnavailableError):
+            self._trip(error.message)
+        else:
+            _log.error("secondary refused", action="secondary_refused", store=str(self.store.name), error=error.message)
+        return False
+
+    def _give_up(self, task: asyncio.Task[None]) -> None:
+        self._trip(f"no answer within {self._patience:g} s")
+        self._stragglers.add(task)
+        task.add_done_callback(self._straggler_ended)
+
+    def _straggler_ended(self, task: asyncio.Task[None]) -> None:
+        self._stragglers.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.last_error = str(error)
+
+    def _trip(self, message: str) -> None:
+        if self._is_well:
+            _log.warning("secondary is away", action="secondary_away", store=str(self.store.name), error=message)
+        self._is_well, self.last_error = False, message
