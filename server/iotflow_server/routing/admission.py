@@ -72,8 +72,8 @@ class _Admission:
             return column
         message = "the timestamp is after 2286-11-20T17:46:40Z, the latest that IoTDB takes"
         self._refuse(column, RefusalReason.TIMESTAMP, message, rows[late])
-        keep = ~late
-        return Column(column.name, column.kind, column.values[keep], rows[keep]) if keep.any() else None
+        timely = column.where(~late, len(self._timestamps))
+        return timely if len(timely) else None
 
     def _refuse(self, column: Column, reason: RefusalReason, message: str, rows: Rows | None) -> None:
         self.refusals.append(Refusal(self._index, reason, message, column.name, column.kind, rows))

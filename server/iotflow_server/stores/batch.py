@@ -78,6 +78,11 @@ class Column:
         """The timestamps of this column's values, given its batch's."""
         return batch_timestamps if self.rows is None else batch_timestamps[self.rows]
 
+    def where(self, chosen: NDArray[np.bool_], row_count: int) -> Column:
+        """The chosen values only, one bool for each value; ``row_count`` is the number of the batch's rows."""
+        rows = np.arange(row_count) if self.rows is None else self.rows
+        return Column(self.name, self.kind, self.values[chosen], rows[chosen])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:

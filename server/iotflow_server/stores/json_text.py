@@ -1,9 +1,10 @@
-"""How a text without a declared kind is told from JSON: the rule by which the older system's series are read."""
+"""JSON as text: what counts as JSON where no kind is declared, and when two texts are the same JSON."""
 
 from __future__ import annotations
 
 import json
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 _JSON_WHITE_SPACE: Final = " \t\n\r"
 
@@ -17,3 +18,17 @@ def is_json_container(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def same_json(one: str, other: str) -> bool:
+    """Whether two JSON texts are equal as JSON: numbers by value, objects whatever their order of keys."""
+    return one == other or _parsed(one) == _parsed(other)
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(text, parse_int=_number, parse_float=_number)
+
+
+def _number(digits: str) -> tuple[str, Decimal]:
+    # Tagged, since to Python true equals 1.
+    return ("number", Decimal(digits))

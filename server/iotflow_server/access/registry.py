@@ -1,0 +1,174 @@
+"""The registry of devices: which exist, and whose they are. It decides the owner of a point, never the client.
+
+The truth is a table in PostgreSQL; a copy on local disk serves while PostgreSQL is away and the phase can do
+without it. All of it is held in memory, so that lookups on the way of a write cost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from iotflow_server.stores.errors import StoreUnavailableError
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredDevice:
+    """A device; ``user_id`` is 0 where it has no owner."""
+
+    device_id: int
+    user_id: int
+    registered_at: datetime
+
+
+class OwnerConflictError(Exception):
+    """The device belongs to another user, and may not be moved while IoTDB keeps its points under that user."""
+
+
+class DeviceTable(Protocol):
+    """Where devices are kept durably. Every method may raise StoreUnavailableError."""
+
+    async def fetch(self) -> Sequence[RegisteredDevice]:
+        """Return all devices."""
+
+    async def insert(self, devices: Sequence[RegisteredDevice]) -> None:
+        """Insert devices; those that exist are left as they are."""
+
+    async def put(self, device: RegisteredDevice) -> None:
+        """Insert a device or change its owner."""
+
+
+class DeviceRegistry:
+    """Knows every device of the deployment."""
+
+    def __init__(
+        self,
+        table: DeviceTable,
+        local: DeviceTable,
+        *,
+        is_open: bool,
+        needs_table: Callable[[], bool],
+        fixes_owner: Callable[[], bool],
+    ) -> None:
+        """``needs_table``: whether the phase cannot do without PostgreSQL. ``fixes_owner``: whether the phase
+        keeps points under their owner's path in IoTDB."""
+        self._table = table
+        self._local = local
+        self._is_open = is_open
+        self._needs_table = needs_table
+        self._fixes_owner = fixes_owner
+        self._devices: dict[int, RegisteredDevice] = {}
+        self._by_user: dict[int, set[int]] = {}
+        self._table_is_behind = True
+        self._changing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read the local copy, then agree with PostgreSQL where it answers."""
+        self._remember(await self._local.fetch())
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Carry to PostgreSQL what was registered while it was away, and take over what it knows."""
+        if not self._table_is_behind:
+            return
+        async with self._changing:
+            try:
+                await self._table.insert(list(self._devices.values()))
+                known = await self._table.fetch()
+            except StoreUnavailableError as error:
+                if self._needs_table():
+                    raise
+                _log.warning("registry is served from the local copy", action="registry_local", error=error.message)
+                return
+            for device in known:
+                if self._devices.get(device.device_id) != device:
+                    await self._local.put(device)
+            self._remember(known)
+            self._table_is_behind = False
+
+    def knows(self, device_id: int) -> bool:
+        """Whether a device is registered."""
+        return device_id in self._devices
+
+    def owner(self, device_id: int) -> int:
+        """The owner of a device; 0 where it has none or is unknown."""
+        device = self._devices.get(device_id)
+        return 0 if device is None else device.user_id
+
+    def devices_of(self, user_id: int) -> tuple[int, ...]:
+        """The devices of a user, ascending."""
+        return tuple(sorted(self._by_user.get(user_id, ())))
+
+    async def register_unknown(self, devices: Mapping[int, int]) -> frozenset[int]:
+        """Register devices (device_id -> user_id) that a write names; return those that it may not bring.
+
+        :raises StoreUnavailableError: PostgreSQL is away and the phase needs it.
+        """
+        unknown = {device_id: user_id for device_id, user_id in devices.items() if not self.knows(device_id)}
+        if not unknown:
+            return frozenset()
+        if not self._is_open:
+            return frozenset(unknown)
+        await self.adopt(unknown.items())
+        return frozenset()
+
+    async def adopt(self, devices: Iterable[tuple[int, int]]) -> None:
+        """Register (device_id, user_id) found in use, whether registration is open or not; known ones stay."""
+        async with self._changing:
+            now = datetime.now(UTC)
+            new = [RegisteredDevice(device, user, now) for device, user in devices if not self.knows(device)]
+            if new:
+                await self._store_new(new)
+
+    async def register(self, device_id: int, user_id: int) -> RegisteredDevice:
+        """Register a device, or give it to another user.
+
+        :raises OwnerConflictError: it has another owner, and the phase fixes owners.
+        :raises StoreUnavailableError: PostgreSQL is away.
+        """
+        async with self._changing:
+            known = self._devices.get(device_id)
+            if known is not None and known.user_id == user_id:
+                return known
+            if known is not None and self._fixes_owner():
+                raise OwnerConflictError(
+                    f"device {device_id} belongs to user {known.user_id}; its owner is part of its path in IoTDB, "
+                    "so it can change hands only in a phase that no longer writes IoTDB"
+                )
+            device = (
+                replace(known, user_id=user_id) if known else RegisteredDevice(device_id, user_id, datetime.now(UTC))
+            )
+            await self._table.put(device)
+            await self._local.put(device)
+            self._remember([device])
+            return device
+
+    async def list_devices(self, user_id: int, after_device_id: int, limit: int) -> list[RegisteredDevice]:
+        """Return devices of a user (0: of all) beyond a device, by device_id."""
+        ids = self.devices_of(user_id) if user_id else tuple(sorted(self._devices))
+        return [self._devices[device_id] for device_id in ids if device_id > after_device_id][:limit]
+
+    async def _store_new(self, devices: Sequence[RegisteredDevice]) -> None:
+        try:
+            await self._table.insert(devices)
+        except StoreUnavailableError:
+            if self._needs_table():
+                raise
+            self._table_is_behind = True
+        await self._local.insert(devices)
+        self._remember(devices)
+
+    def _remember(self, devices: Iterable[RegisteredDevice]) -> None:
+        for device in devices:
+            known = self._devices.get(device.device_id)
+            if known is not None:
+                self._by_user[known.user_id].discard(device.device_id)
+            self._devices[device.device_id] = device
+            self._by_user.setdefault(device.user_id, set()).add(device.device_id)

@@ -1,0 +1,84 @@
+"""Makes one store equal another on a range of one device: the one mechanism for sameness.
+
+The caller keeps writes away from the device meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from iotflow_server.migration.difference import difference
+from iotflow_server.stores.batch import Batch, is_metadata
+from iotflow_server.stores.selection import Scope, Selection, TimeRange
+from iotflow_server.stores.store import TelemetryStore
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStep:
+    """What one step did: points written and deleted, and up to where (exclusive) the stores are equal now."""
+
+    written: int
+    deleted: int
+    end: int
+
+
+async def sync_step(
+    source: TelemetryStore, copy: TelemetryStore, device_id: int, time_range: TimeRange, *, fill_only: bool = False
+) -> SyncStep:
+    """Make ``copy`` equal ``source`` on the first part of a range: as much as one batch of the source holds.
+
+    With ``fill_only`` nothing that the copy has is changed or deleted.
+    """
+    batch = await _first(source.scan(_everything(device_id, time_range)))
+    end = time_range.end if batch is None else int(batch.timestamps[-1]) + 1
+    there = [other async for other in copy.scan(_everything(device_id, TimeRange(time_range.start, end)))]
+    missing, extra = difference(batch, there, device_id)
+    if fill_only:
+        missing, extra = _only_absent(missing, there), []
+    deleted = await _delete(copy, device_id, extra)
+    if extra and batch is not None:
+        # Deleting a moment's metadata takes all of it: what belongs there is written again.
+        missing = batch
+    if missing is not None:
+        await copy.write([missing])
+    return SyncStep(0 if missing is None else missing.point_count, deleted, end)
+
+
+async def _first(batches: AsyncIterator[Batch]) -> Batch | None:
+    async for batch in batches:
+        return batch
+    return None
+
+
+def _everything(device_id: int, time_range: TimeRange) -> Selection:
+    return Selection((device_id,), None, time_range, Scope.BOTH)
+
+
+async def _delete(store: TelemetryStore, device_id: int, extra: Sequence[tuple[str, int]]) -> int:
+    for name, timestamp in extra:
+        moment = TimeRange(timestamp, timestamp + 1)
+        if is_metadata(name):
+            await store.delete(Selection((device_id,), None, moment, Scope.METADATA))
+        else:
+            await store.delete(Selection((device_id,), (name,), moment))
+    return len(extra)
+
+
+def _only_absent(missing: Batch | None, there: Sequence[Batch]) -> Batch | None:
+    if missing is None:
+        return None
+    present: dict[str, list[np.ndarray[tuple[int], np.dtype[np.int64]]]] = {}
+    for batch in there:
+        for column in batch.columns:
+            present.setdefault(column.name, []).append(column.timestamps(batch.timestamps))
+    columns = []
+    for column in missing.columns:
+        if column.name in present:
+            absent = ~np.isin(column.timestamps(missing.timestamps), np.concatenate(present[column.name]))
+            column = column.where(absent, len(missing.timestamps))
+        if len(column):
+            columns.append(column)
+    return Batch(missing.device_id, missing.timestamps, tuple(columns)) if columns else None
