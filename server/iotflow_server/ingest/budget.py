@@ -62,12 +62,13 @@ class ByteBudget:
         nbytes, turn = entry
         if turn.done() and not turn.cancelled():
             self.release(nbytes)
-        else:
+        elif entry in self._waiting:
             self._waiting.remove(entry)
             self._wake()
 
     def _wake(self) -> None:
         while self._waiting and self._has_room(self._waiting[0][0]):
             nbytes, turn = self._waiting.popleft()
-            self._used += nbytes
-            turn.set_result(None)
+            if not turn.cancelled():
+                self._used += nbytes
+                turn.set_result(None)

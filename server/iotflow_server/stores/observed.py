@@ -1,0 +1,80 @@
+"""A store whose calls are timed; what is not a call passes through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.selection import PointKey, Selection
+from iotflow_server.stores.store import SeriesInfo, SeriesType, TelemetryStore
+
+#: Times a block as one operation ("write", "page", ...) of a store.
+Timer = Callable[[StoreName, str], AbstractContextManager[None]]
+
+
+class ObservedStore:
+    """Implements :class:`stores.store.TelemetryStore` by another store, timing each call."""
+
+    def __init__(self, store: TelemetryStore, timer: Timer) -> None:
+        self._store = store
+        self._timer = timer
+
+    @property
+    def name(self) -> StoreName:
+        """Which store this is."""
+        return self._store.name
+
+    async def open(self) -> None:
+        """Connect and make ready."""
+        await self._store.open()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._store.close()
+
+    async def ping(self) -> None:
+        """Return if the store answers now."""
+        await self._store.ping()
+
+    async def write(self, batches: Sequence[Batch]) -> None:
+        """Store batches."""
+        with self._timer(self.name, "write"):
+            await self._store.write(batches)
+
+    async def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
+        """Yield all points of a selection; timed up to its end."""
+        with self._timer(self.name, "scan"):
+            async for batch in self._store.scan(selection, descending=descending):
+                yield batch
+
+    async def page(
+        self, selection: Selection, *, limit: int, descending: bool = False, after: PointKey | None = None
+    ) -> Sequence[Batch]:
+        """Return the first points in order."""
+        with self._timer(self.name, "page"):
+            return await self._store.page(selection, limit=limit, descending=descending, after=after)
+
+    async def latest(self, selection: Selection) -> Sequence[Batch]:
+        """Return the latest point of each series."""
+        with self._timer(self.name, "latest"):
+            return await self._store.latest(selection)
+
+    async def delete(self, selection: Selection) -> None:
+        """Delete the points of a selection."""
+        with self._timer(self.name, "delete"):
+            await self._store.delete(selection)
+
+    async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
+        """Return the series that hold points."""
+        with self._timer(self.name, "list_series"):
+            return await self._store.list_series(device_ids)
+
+    async def series_types(self, device_id: int) -> Mapping[str, SeriesType]:
+        """Return the types of the series of a device."""
+        return await self._store.series_types(device_id)
+
+    async def list_devices(self) -> Sequence[tuple[int, int]]:
+        """Return every device with its owner."""
+        return await self._store.list_devices()

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from iotflow_server.ingest.budget import ByteBudget
+from iotflow_server.ingest.committer import GroupCommitter
+from iotflow_server.ingest.errors import OverloadedError
+from iotflow_server.routing.outcome import WriteOutcome
+from iotflow_server.routing.refusal import Refusal, RefusalReason
+from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError
+from iotflow_server.stores.name import StoreName
+
+
+def batch(device_id: int, mark: int = 0) -> Batch:
+    return Batch(device_id, np.array([mark], dtype=np.int64), ())
+
+
+class Writer:
+    """Records flushes; each waits for the gate."""
+
+    def __init__(self) -> None:
+        self.flushes: list[list[tuple[int, int]]] = []
+        self.gate = asyncio.Event()
+        self.refuses: set[int] = set()
+        self.fails = False
+
+    async def __call__(self, batches: Sequence[Batch]) -> WriteOutcome:
+        self.flushes.append([(b.device_id, int(b.timestamps[0])) for b in batches])
+        await self.gate.wait()
+        if self.fails:
+            raise StoreUnavailableError(StoreName.POSTGRES, "away")
+        if any(b.device_id in self.refuses for b in batches):
+            raise StoreRefusedError(StoreName.POSTGRES, "no")
+        refusals = tuple(
+            Refusal(i, RefusalReason.TYPE, str(b.device_id)) for i, b in enumerate(batches) if b.device_id == 66
+        )
+        return WriteOutcome((StoreName.POSTGRES,), refusals)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_what_arrives_during_a_flush_becomes_the_next() -> None:
+    writer = Writer()
+    committer = GroupCommitter(writer)
+    committer.start()
+    calls = [asyncio.create_task(committer.submit([batch(1, mark)], 1)) for mark in range(4)]
+    await settle()
+    assert writer.flushes == [[(1, 0), (1, 1), (1, 2), (1, 3)]] or writer.flushes == [[(1, 0)]]
+    writer.gate.set()
+    await asyncio.gather(*calls)
+    assert [point for flush in writer.flushes for point in flush] == [(1, mark) for mark in range(4)]
+    await committer.stop()
+
+
+async def test_a_device_is_never_in_two_flushes_at_once_and_keeps_its_order() -> None:
+    writer = Writer()
+    committer = GroupCommitter(writer)
+    committer.start()
+    first = asyncio.create_task(committer.submit([batch(1, 1)], 1))
+    await settle()
+    both = asyncio.create_task(committer.submit([batch(1, 2), batch(2, 2)], 1))
+    other = asyncio.create_task(committer.submit([batch(2, 3)], 1))
+    free = asyncio.create_task(committer.submit([batch(3, 4)], 1))
+    await settle()
+    # Device 3 flows past; device 2 waits behind the submission that waits for device 1.
+    assert writer.flushes == [[(1, 1)], [(3, 4)]]
+    writer.gate.set()
+    await asyncio.gather(first, both, other, free)
+    written = [point for flush in writer.flushes for point in flush]
+    assert written.index((2, 2)) < written.index((2, 3))
+    await committer.stop()
+
+
+async def test_a_submission_that_the_store_refuses_fails_alone() -> None:
+    writer = Writer()
+    writer.refuses = {2}
+    committer = GroupCommitter(writer)
+    blocker = asyncio.create_task(committer.submit([batch(9)], 1))
+    calls = [asyncio.create_task(committer.submit([batch(device)], 1)) for device in (1, 2, 3)]
+    await settle()
+    writer.gate.set()
+    committer.start()
+    results = await asyncio.gather(blocker, *calls, return_exceptions=True)
+    assert [isinstance(result, StoreRefusedError) for result in results] == [False, False, True, False]
+    await committer.stop()
+
+
+async def test_an_absent_store_fails_every_caller_of_the_flush() -> None:
+    writer = Writer()
+    writer.fails = True
+    writer.gate.set()
+    committer = GroupCommitter(writer)
+    committer.start()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError):
+            await committer.submit([batch(1)], 1)
+    await committer.stop()
+
+
+async def test_refusals_reach_the_submission_they_belong_to() -> None:
+    writer = Writer()
+    writer.gate.set()
+    committer = GroupCommitter(writer)
+    calls = [asyncio.create_task(committer.submit(b, 1)) for b in ([batch(1)], [batch(2), batch(66)])]
+    await settle()
+    committer.start()
+    outcomes = await asyncio.gather(*calls)
+    assert [[r.batch for r in outcome.refusals] for outcome in outcomes] == [[], [1]]
+    await committer.stop()
+
+
+async def test_nothing_is_written_for_a_held_device_or_while_quiesced() -> None:
+    writer = Writer()
+    writer.gate.set()
+    committer = GroupCommitter(writer)
+    committer.start()
+    async with committer.lanes.holding(1):
+        held = asyncio.create_task(committer.submit([batch(1)], 1))
+        await committer.submit([batch(2)], 1)
+        assert not held.done()
+    await held
+    async with committer.lanes.quiesced():
+        waits = asyncio.create_task(committer.submit([batch(2)], 1))
+        await settle()
+        assert not waits.done()
+    await waits
+    await committer.stop()
+
+
+async def test_stopping_stores_what_was_submitted() -> None:
+    writer = Writer()
+    committer = GroupCommitter(writer)
+    committer.start()
+    calls = [asyncio.create_task(committer.submit([batch(device)], 1)) for device in range(5)]
+    await settle()
+    stop = asyncio.create_task(committer.stop())
+    await settle()
+    assert not stop.done()
+    writer.gate.set()
+    await stop
+    assert all(call.done() for call in calls)
+    await asyncio.gather(*calls)
+
+
+async def test_a_caller_that_goes_away_does_not_stop_the_write() -> None:
+    writer = Writer()
+    committer = GroupCommitter(writer)
+    committer.start()
+    call = asyncio.create_task(committer.submit([batch(1, 7)], 1))
+    await settle()
+    call.cancel()
+    writer.gate.set()
+    await committer.submit([batch(1, 8)], 1)
+    assert [point for flush in writer.flushes for point in flush] == [(1, 7), (1, 8)]
+    await committer.stop()
+
+
+async def test_the_budget_is_first_come_first_served() -> None:
+    budget = ByteBudget(10)
+    budget.reserve_now(8)
+    large = asyncio.create_task(budget.reserve(5))
+    await settle()
+    with pytest.raises(OverloadedError):
+        budget.reserve_now(1)
+    small = asyncio.create_task(budget.reserve(1))
+    await settle()
+    assert not large.done()
+    assert not small.done()
+    budget.release(8)
+    await asyncio.gather(large, small)
+    assert budget.used == 6
+
+
+async def test_one_request_beyond_the_whole_budget_passes_alone() -> None:
+    budget = ByteBudget(10)
+    budget.reserve_now(50)
+    with pytest.raises(OverloadedError):
+        budget.reserve_now(1)
+    budget.release(50)
+    assert budget.used == 0
+
+
+async def test_a_cancelled_wait_leaves_the_budget_as_it_was() -> None:
+    budget = ByteBudget(10)
+    budget.reserve_now(10)
+    gone = asyncio.create_task(budget.reserve(5))
+    stays = asyncio.create_task(budget.reserve(6))
+    await settle()
+    gone.cancel()
+    budget.release(10)
+    await stays
+    assert budget.used == 6

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iotflow_server.migration.journal import DirtyJournal
+from iotflow_server.routing.dirty import DirtyRange
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.selection import TimeRange
+
+POSTGRES, IOTDB = StoreName.POSTGRES, StoreName.IOTDB
+
+
+def dirty(device_id: int | None, start: int, end: int) -> DirtyRange:
+    return DirtyRange(device_id, TimeRange(start, end))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[DirtyJournal]:
+    journal = DirtyJournal(tmp_path / "dirty.sqlite")
+    yield journal
+    journal.close()
+
+
+async def test_ranges_survive_a_new_start(journal: DirtyJournal, tmp_path: Path) -> None:
+    await journal.add(POSTGRES, [dirty(1, 0, 10), dirty(2, 5, 6)])
+    again = DirtyJournal(tmp_path / "dirty.sqlite")
+    assert again.count(POSTGRES) == 2
+    assert again.count(IOTDB) == 0
+    again.close()
+
+
+async def test_touching_ranges_of_a_device_become_one(journal: DirtyJournal) -> None:
+    await journal.add(POSTGRES, [dirty(1, 0, 10)])
+    await journal.add(POSTGRES, [dirty(1, 10, 20), dirty(1, 30, 40), dirty(2, 0, 5)])
+    await journal.add(POSTGRES, [dirty(1, 15, 35)])
+    assert journal.count(POSTGRES) == 2
+    entry = journal.claim([POSTGRES])
+    assert entry is not None
+    assert {entry.range, dirty(1, 0, 40)} <= {dirty(1, 0, 40), dirty(2, 0, 5)}
+
+
+async def test_what_lies_within_a_recorded_range_is_recorded_already(journal: DirtyJournal) -> None:
+    await journal.add_everything(POSTGRES)
+    await journal.add(POSTGRES, [dirty(7, 1, 2)])
+    assert journal.count(POSTGRES) == 1
+
+
+async def test_what_is_added_during_a_repair_outlives_it(journal: DirtyJournal) -> None:
+    await journal.add(POSTGRES, [dirty(1, 0, 100)])
+    entry = journal.claim([POSTGRES])
+    assert entry is not None
+    entry = await journal.shrink(entry, 50)
+    await journal.add(POSTGRES, [dirty(1, 10, 20)])
+    await journal.split(entry, [])
+    left = journal.claim([POSTGRES])
+    assert left is not None
+    assert left.range == dirty(1, 10, 20)
+
+
+async def test_progress_survives_a_new_start(journal: DirtyJournal, tmp_path: Path) -> None:
+    await journal.add(POSTGRES, [dirty(1, 0, 100)])
+    entry = journal.claim([POSTGRES])
+    assert entry is not None
+    await journal.shrink(entry, 60)
+    again = DirtyJournal(tmp_path / "dirty.sqlite")
+    resumed = again.claim([POSTGRES])
+    assert resumed is not None
+    assert resumed.range == dirty(1, 60, 100)
+    again.close()
+
+
+async def test_only_ranges_of_the_asked_stores_are_claimed(journal: DirtyJournal) -> None:
+    await journal.add(IOTDB, [dirty(1, 0, 1)])
+    assert journal.claim([POSTGRES]) is None
+    await journal.forget(IOTDB)
+    assert journal.claim([IOTDB, POSTGRES]) is None
