@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     )
     postgres_pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL.")
     postgres_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of PostgreSQL.")
+    secondary_patience_seconds: float = Field(
+        1.0, gt=0, description="Longest wait for the secondary once the primary has stored a write."
+    )
     initial_phase: Phase | None = Field(
         None,
         description="Phase of a new deployment; unset: PREPARATION where IOTDB_HOST is set, else DECOMMISSIONED.",
