@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
@@ -10,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from iotflow_server.api.validate import timestamp_fault
 
 SECOND: Final = 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds(timestamp: Timestamp) -> int:
@@ -34,3 +36,8 @@ def timestamp_message(microseconds_since_1970: int) -> Timestamp:
     """The Timestamp of a moment."""
     seconds, rest = divmod(microseconds_since_1970, SECOND)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def moment_message(moment: datetime) -> Timestamp:
+    """The Timestamp of an aware datetime."""
+    return timestamp_message((moment - _EPOCH) // timedelta(microseconds=1))

@@ -1,0 +1,172 @@
+"""What a query is about: filters to selections, with every limit checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from iotflow.telemetry.v1.telemetry_service_pb2 import (
+    AggregateTelemetryRequest,
+    DeleteTelemetryRequest,
+    GetLatestTelemetryRequest,
+    Order,
+    TelemetryFilter,
+)
+from iotflow_server.api.decoded import DEVICE_ID_FAULT
+from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.paths import item
+from iotflow_server.api.ports import RegistryPort
+from iotflow_server.api.times import duration_microseconds, microseconds
+from iotflow_server.api.validate import queried_name_fault
+from iotflow_server.query.results import Aggregation
+from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, Scope, Selection, TimeRange
+
+DEFAULT_PAGE_SIZE: Final = 1_000
+MIN_WINDOW_US: Final = 1_000
+#: The longest that a Duration may be: about 10,000 years.
+MAX_WINDOW_SECONDS: Final = 315_576_000_000
+
+
+class DeviceChoice(Protocol):
+    """A message that names devices, or a user whose devices are meant."""
+
+    @property
+    def device_ids(self) -> Sequence[int]:
+        """The devices."""
+
+    @property
+    def user_id(self) -> int:
+        """The user."""
+
+
+class Filters:
+    """Reads filters."""
+
+    def __init__(self, registry: RegistryPort, max_devices: int) -> None:
+        self._registry = registry
+        self._max_devices = max_devices
+
+    def selection(self, message: TelemetryFilter, path: str) -> Selection:
+        """The selection of a filter. ``path`` is that of the filter, with its dot.
+
+        :raises InvalidRequestError: a field is wrong.
+        """
+        return Selection(
+            self.devices(message, path),
+            measurements(message.measurements, path),
+            TimeRange(*_bounds(message, path)),
+        )
+
+    def latest(self, message: GetLatestTelemetryRequest) -> Selection:
+        """The selection of a question for latest points."""
+        return Selection(self.devices(message, ""), measurements(message.measurements, ""))
+
+    def devices(self, message: DeviceChoice, path: str) -> tuple[int, ...]:
+        """The devices that are named, or those of the user; unknown ones are no error.
+
+        :raises InvalidRequestError: neither is given, or both, or too many.
+        """
+        if bool(message.device_ids) == bool(message.user_id):
+            raise InvalidRequestError((f"{path}device_ids", "give either device_ids or user_id"))
+        if message.user_id < 0:
+            raise InvalidRequestError((f"{path}user_id", "a user_id must be positive"))
+        if message.user_id:
+            return self._registry.devices_of(message.user_id)
+        return self._named(message.device_ids, f"{path}device_ids")
+
+    def _named(self, device_ids: Sequence[int], path: str) -> tuple[int, ...]:
+        if len(device_ids) > self._max_devices:
+            limit = f"at most {self._max_devices} (IOTFLOW_MAX_DEVICES_PER_QUERY)"
+            raise InvalidRequestError((path, f"{len(device_ids)} devices are named; {limit} may be"))
+        for index, device_id in enumerate(device_ids):
+            if device_id < 1:
+                raise InvalidRequestError((item(path, index), DEVICE_ID_FAULT))
+        return tuple(dict.fromkeys(device_ids))
+
+
+def measurements(names: Sequence[str], path: str) -> tuple[str, ...] | None:
+    """The measurements that are named, None for all."""
+    for index, name in enumerate(names):
+        if (fault := queried_name_fault(name)) is not None:
+            raise InvalidRequestError((item(f"{path}measurements", index), fault))
+    return tuple(dict.fromkeys(names)) or None
+
+
+def deletion(request: DeleteTelemetryRequest) -> Selection:
+    """What is to be deleted: metadata too where no measurement is named.
+
+    :raises InvalidRequestError: a field is wrong or missing.
+    """
+    if request.device_id < 1:
+        raise InvalidRequestError(("device_id", DEVICE_ID_FAULT))
+    for field in ("start_time", "end_time"):
+        if not request.HasField(field):
+            raise InvalidRequestError((field, "the range of a deletion must have both ends"))
+    names = measurements(request.measurements, "")
+    scope = Scope.BOTH if names is None else Scope.DATA
+    return Selection((request.device_id,), names, TimeRange(*_bounds(request, "")), scope)
+
+
+def page_size_of(page_size: int, limit: int) -> int:
+    """The size of a page, 1,000 (or the limit, if less) where none is asked for."""
+    if not 0 <= page_size <= limit:
+        raise InvalidRequestError(("page_size", f"{page_size} is not within 0 to {limit}; 0 means the default"))
+    return page_size or min(DEFAULT_PAGE_SIZE, limit)
+
+
+def is_descending(order: int) -> bool:
+    """Whether an order is descending."""
+    if order not in _DESCENDING:
+        raise InvalidRequestError(("order", f"{order} is no order; send ORDER_ASCENDING or ORDER_DESCENDING"))
+    return _DESCENDING[order]
+
+
+def aggregations_of(request: AggregateTelemetryRequest) -> tuple[Aggregation, ...]:
+    """What is to be computed."""
+    if not request.aggregations:
+        raise InvalidRequestError(("aggregations", "name at least one aggregation"))
+    result: list[Aggregation] = []
+    for index, number in enumerate(request.aggregations):
+        path = item("aggregations", index)
+        if number not in _AGGREGATIONS:
+            raise InvalidRequestError((path, f"{number} is no aggregation; one of {_AGGREGATION_NAMES} is right"))
+        if _AGGREGATIONS[number] in result:
+            raise InvalidRequestError((path, "each aggregation may be named once"))
+        result.append(_AGGREGATIONS[number])
+    return tuple(result)
+
+
+def window_of(request: AggregateTelemetryRequest) -> int | None:
+    """The length of a window in microseconds, None for the whole range."""
+    if not request.HasField("window"):
+        return None
+    window = duration_microseconds(request.window)
+    if window < MIN_WINDOW_US or request.window.seconds > MAX_WINDOW_SECONDS:
+        raise InvalidRequestError(("window", f"a window must last 1 ms to {MAX_WINDOW_SECONDS} s"))
+    return window
+
+
+_DESCENDING: Final[Mapping[int, bool]] = {
+    Order.ORDER_UNSPECIFIED: False,
+    Order.ORDER_ASCENDING: False,
+    Order.ORDER_DESCENDING: True,
+}
+_AGGREGATIONS: Final[Mapping[int, Aggregation]] = {aggregation.value: aggregation for aggregation in Aggregation}
+_AGGREGATION_NAMES: Final = ", ".join(aggregation.name for aggregation in Aggregation)
+
+
+def _bounds(message: TelemetryFilter | DeleteTelemetryRequest, path: str) -> tuple[int, int]:
+    start = _bound(message.start_time, f"{path}start_time") if message.HasField("start_time") else MIN_TIMESTAMP
+    end = _bound(message.end_time, f"{path}end_time") if message.HasField("end_time") else MAX_TIMESTAMP
+    if start > end:
+        raise InvalidRequestError((f"{path}start_time", "start_time must not be after end_time"))
+    return start, end
+
+
+def _bound(timestamp: Timestamp, path: str) -> int:
+    try:
+        return microseconds(timestamp)
+    except ValueError as error:
+        raise InvalidRequestError((path, str(error))) from None

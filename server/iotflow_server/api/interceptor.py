@@ -1,0 +1,158 @@
+"""What every call goes through: its size, its parsing, its errors, its log line.
+
+Requests are parsed here and not by gRPC, which would answer an unreadable message, or one that is only just too
+large, with a status that names neither field nor limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc.status_pb2 import Status
+
+from iotflow_server.api.errors import status_of
+from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.observability.calls import CallObserver, ObservedCall
+
+_DETAILS_KEY = "grpc-status-details-bin"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+Context = grpc.aio.ServicerContext[Any, Any]
+Parse = Callable[[bytes], Message]
+
+
+class EdgeInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers of the services whose names begin with ``prefix``."""
+
+    def __init__(self, observer: CallObserver, max_message_bytes: int, prefix: str) -> None:
+        self._observer = observer
+        self._max_message_bytes = max_message_bytes
+        self._prefix = prefix
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def idle(self) -> None:
+        """Return once no call of these services is under way."""
+        await self._idle.wait()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Wrap the handler of a method."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(self._prefix):
+            return handler
+        return self._wrapped(handler, method)
+
+    def _wrapped(self, handler: Handler, method: str) -> Handler:
+        parse = self._parser(handler.request_deserializer)
+        serialize = handler.response_serializer
+        if handler.unary_unary:
+            unary = self._unary(handler.unary_unary, parse, method)
+            return grpc.unary_unary_rpc_method_handler(unary, response_serializer=serialize)
+        if handler.unary_stream:
+            streaming = self._streaming(_parsed_once(handler.unary_stream, parse), method)
+            return grpc.unary_stream_rpc_method_handler(streaming, response_serializer=serialize)
+        if handler.stream_stream:
+            both = self._streaming(_parsed_each(handler.stream_stream, parse), method)
+            return grpc.stream_stream_rpc_method_handler(both, response_serializer=serialize)
+        raise NotImplementedError(f"{method}: no service streams requests to one response")
+
+    def _unary(self, behaviour: Any, parse: Parse, method: str) -> Any:
+        async def call(raw: bytes, context: Context) -> Message:
+            async def answer() -> Message:
+                response: Message = await behaviour(parse(raw), context)
+                return response
+
+            response: Message = await self._run(answer, context, method)
+            return response
+
+        return call
+
+    def _streaming(self, behaviour: Callable[[Any, Context], AsyncIterator[Message]], method: str) -> Any:
+        async def call(raw: Any, context: Context) -> None:
+            async def answer() -> None:
+                # Closed here and now when the call is cancelled, not whenever the generator is collected.
+                async with aclosing(behaviour(raw, context)) as responses:  # type: ignore[type-var]
+                    async for response in responses:
+                        await context.write(response)
+
+            await self._run(answer, context, method)
+
+        return call
+
+    async def _run(self, answer: Callable[[], Awaitable[Any]], context: Context, method: str) -> Any:
+        observed = self._observer.begin(method, context.peer())
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            return await self._answered(answer, context, observed)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def _answered(self, answer: Callable[[], Awaitable[Any]], context: Context, observed: ObservedCall) -> Any:
+        try:
+            response = await answer()
+        except asyncio.CancelledError:
+            observed.end("CANCELLED")
+            raise
+        except Exception as error:
+            status = status_of(error)
+            code = _CODES[status.code]
+            observed.end(code.name, status.message)
+            await _abort(context, code, status)
+        observed.end("OK")
+        return response
+
+    def _parser(self, deserialize: Any) -> Parse:
+        def parse(raw: bytes) -> Message:
+            if len(raw) > self._max_message_bytes:
+                limit = f"{self._max_message_bytes} bytes (IOTFLOW_MAX_MESSAGE_BYTES)"
+                fault = f"the message has {len(raw)} bytes; at most {limit} are taken"
+                raise InvalidRequestError(("", fault), reason="MESSAGE_TOO_LARGE")
+            try:
+                message: Message = deserialize(raw)
+            except DecodeError:
+                fault = "the message cannot be parsed: it is not of this method, or a string in it is not UTF-8"
+                raise InvalidRequestError(("", fault), reason="MALFORMED_MESSAGE") from None
+            return message
+
+        return parse
+
+
+def _parsed_once(behaviour: Any, parse: Parse) -> Callable[[bytes, Context], AsyncIterator[Message]]:
+    async def call(raw: bytes, context: Context) -> AsyncIterator[Message]:
+        async with aclosing(behaviour(parse(raw), context)) as responses:
+            async for response in responses:
+                yield response
+
+    return call
+
+
+def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[AsyncIterator[bytes], Context], AsyncIterator[Message]]:
+    async def requests(raw: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        async for message in raw:
+            yield parse(message)
+
+    def call(raw: AsyncIterator[bytes], context: Context) -> AsyncIterator[Message]:
+        responses: AsyncIterator[Message] = behaviour(requests(raw), context)
+        return responses
+
+    return call
+
+
+async def _abort(context: Context, code: grpc.StatusCode, status: Status) -> None:
+    details = ((_DETAILS_KEY, status.SerializeToString()),)
+    await context.abort(code, status.message, details)

@@ -1,0 +1,104 @@
+"""What the edge needs of the parts below it, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from iotflow_server.access.registry import RegisteredDevice
+from iotflow_server.migration.status import MigrationStatus
+from iotflow_server.query.results import AggregateTable, Aggregation, LatestPoints, Page, SeriesList
+from iotflow_server.routing.outcome import WriteOutcome
+from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.selection import Selection
+
+
+class Budget(Protocol):
+    """Bounds what is taken but not yet stored, in bytes."""
+
+    def reserve_now(self, nbytes: int) -> None:
+        """Take room, or raise OverloadedError."""
+
+    async def reserve(self, nbytes: int) -> None:
+        """Take room, waiting for it."""
+
+    def release(self, nbytes: int) -> None:
+        """Give room back."""
+
+
+class IngestPort(Protocol):
+    """The way in; see ingest/ingest.py."""
+
+    @property
+    def budget(self) -> Budget:
+        """What may be under way."""
+
+    @property
+    def time_precision_us(self) -> int:
+        """Microseconds of one tick that the stores keep."""
+
+    async def write(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
+        """Store batches."""
+
+    async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
+        """Delete points of one device."""
+
+
+class RegistryPort(Protocol):
+    """The registry of devices; see access/registry.py."""
+
+    def knows(self, device_id: int) -> bool:
+        """Whether a device is registered."""
+
+    def owner(self, device_id: int) -> int:
+        """The owner of a device, 0 for none."""
+
+    def devices_of(self, user_id: int) -> tuple[int, ...]:
+        """The devices of a user."""
+
+    async def register_unknown(self, devices: Mapping[int, int]) -> frozenset[int]:
+        """Register devices by their first write; return those that may not."""
+
+    async def register(self, device_id: int, user_id: int) -> RegisteredDevice:
+        """Register a device."""
+
+    async def list_devices(self, user_id: int, after_device_id: int, limit: int) -> list[RegisteredDevice]:
+        """Return devices beyond one."""
+
+
+class MigrationPort(Protocol):
+    """The phase; see migration/controller.py."""
+
+    async def status(self) -> MigrationStatus:
+        """Where the migration stands."""
+
+    async def advance(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
+        """Move on."""
+
+    async def roll_back(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
+        """Move back."""
+
+
+class QueryPort(Protocol):
+    """Reads; see query/engine.py."""
+
+    async def page(
+        self, selection: Selection, *, descending: bool, page_size: int, token: str, user_id: int = 0
+    ) -> Page:
+        """Return one page of points."""
+
+    def stream(self, selection: Selection, *, descending: bool) -> tuple[StoreName, AsyncIterator[Batch]]:
+        """Return the store that answers, and a whole range in batches."""
+
+    async def latest(self, selection: Selection) -> LatestPoints:
+        """Return the latest point of each series."""
+
+    async def aggregate(
+        self, selection: Selection, aggregations: Sequence[Aggregation], window_us: int | None
+    ) -> AggregateTable:
+        """Return the aggregates of each series."""
+
+    async def series(self, device_ids: Sequence[int]) -> SeriesList:
+        """Return the series that hold points."""

@@ -1,0 +1,142 @@
+"""TelemetryService: reads requests, asks the parts, writes answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
+from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
+from iotflow_server.api import encode
+from iotflow_server.api.decode_records import DecodedRecords
+from iotflow_server.api.decoded import DecodingRules
+from iotflow_server.api.encode_columns import column_batches
+from iotflow_server.api.filters import Filters, aggregations_of, deletion, is_descending, page_size_of, window_of
+from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort
+from iotflow_server.api.write_stream import WriteStream
+from iotflow_server.api.writes import Writes
+from iotflow_server.config import Settings
+from iotflow_server.ingest.errors import DrainingError
+from iotflow_server.query.closing import closing
+
+
+class TelemetryService(TelemetryServiceServicer):
+    """Writes and reads telemetry. What goes wrong is raised; the interceptor makes it a status."""
+
+    def __init__(
+        self, settings: Settings, ingest: IngestPort, queries: QueryPort, registry: RegistryPort, writes: Writes
+    ) -> None:
+        self._settings = settings
+        self._ingest = ingest
+        self._queries = queries
+        self._registry = registry
+        self._writes = writes
+        self._filters = Filters(registry, settings.max_devices_per_query)
+        self._streams: set[WriteStream] = set()
+        self._is_draining = False
+
+    def drain(self) -> None:
+        """Take no more writes; streams acknowledge what they have read, then end."""
+        self._is_draining = True
+        for stream in self._streams:
+            stream.drain()
+
+    async def WriteTelemetry(self, request: pb.WriteTelemetryRequest, context: Any) -> pb.WriteTelemetryResponse:
+        """Store records."""
+        if self._is_draining:
+            raise DrainingError
+        if not 1 <= len(request.records) <= self._settings.max_records:
+            limit = f"1 to {self._settings.max_records} records are taken (IOTFLOW_MAX_RECORDS)"
+            raise InvalidRequestError(("records", f"{limit}; these are {len(request.records)}"))
+        rules = self._rules()
+        pending = await self._writes.prepare(DecodedRecords(request.records, rules))
+        result = await self._writes.write(pending)
+        return pb.WriteTelemetryResponse(
+            accepted_points=result.accepted_points,
+            rejections=result.rejections,
+            stored_in=encode.store_messages(result.stored_in),
+            time_precision=encode.precision_message(rules.precision_us),
+        )
+
+    async def WriteTelemetryStream(
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[pb.WriteTelemetryStreamResponse]:
+        """Store batches in columns, acknowledging in order."""
+        if self._is_draining:
+            raise DrainingError
+        stream = WriteStream(self._writes, self._rules, self._settings.max_stream_inflight_bytes)
+        self._streams.add(stream)
+        try:
+            async with aclosing(stream.responses(request_iterator)) as responses:
+                async for response in responses:
+                    yield response
+        finally:
+            self._streams.discard(stream)
+
+    async def QueryTelemetry(self, request: pb.QueryTelemetryRequest, context: Any) -> pb.QueryTelemetryResponse:
+        """Return one page of points."""
+        page = await self._queries.page(
+            self._filters.selection(request.filter, "filter."),
+            descending=is_descending(request.order),
+            page_size=page_size_of(request.page_size, self._settings.max_page_size),
+            token=request.page_token,
+            user_id=request.filter.user_id,
+        )
+        return pb.QueryTelemetryResponse(
+            points=encode.point_messages(page.points, self._registry),
+            next_page_token=page.next_token,
+            served_by=encode.store_message(page.served_by),
+        )
+
+    async def QueryTelemetryStream(
+        self, request: pb.QueryTelemetryStreamRequest, context: Any
+    ) -> AsyncIterator[pb.QueryTelemetryStreamResponse]:
+        """Return a whole range in columns."""
+        selection = self._filters.selection(request.filter, "filter.")
+        store, batches = self._queries.stream(selection, descending=is_descending(request.order))
+        served_by = encode.store_message(store)
+        async with closing(batches):
+            async for batch in batches:
+                for message in column_batches(batch, self._registry.owner(batch.device_id)):
+                    yield pb.QueryTelemetryStreamResponse(batches=[message], served_by=served_by)
+
+    async def AggregateTelemetry(
+        self, request: pb.AggregateTelemetryRequest, context: Any
+    ) -> pb.AggregateTelemetryResponse:
+        """Aggregate each series."""
+        table = await self._queries.aggregate(
+            self._filters.selection(request.filter, "filter."), aggregations_of(request), window_of(request)
+        )
+        return pb.AggregateTelemetryResponse(
+            rows=encode.aggregate_messages(table.rows), served_by=encode.store_message(table.served_by)
+        )
+
+    async def GetLatestTelemetry(
+        self, request: pb.GetLatestTelemetryRequest, context: Any
+    ) -> pb.GetLatestTelemetryResponse:
+        """Return the latest point of each series."""
+        latest = await self._queries.latest(self._filters.latest(request))
+        return pb.GetLatestTelemetryResponse(
+            points=encode.point_messages(latest.points, self._registry),
+            served_by=encode.store_message(latest.served_by),
+        )
+
+    async def DeleteTelemetry(self, request: pb.DeleteTelemetryRequest, context: Any) -> pb.DeleteTelemetryResponse:
+        """Delete points of one device."""
+        selection = deletion(request)
+        if selection.time_range.start == selection.time_range.end:
+            return pb.DeleteTelemetryResponse()
+        deleted_from = await self._ingest.delete(request.device_id, selection)
+        return pb.DeleteTelemetryResponse(deleted_from=encode.store_messages(deleted_from))
+
+    async def ListSeries(self, request: pb.ListSeriesRequest, context: Any) -> pb.ListSeriesResponse:
+        """List series."""
+        listed = await self._queries.series(self._filters.devices(request, ""))
+        return pb.ListSeriesResponse(
+            series=map(encode.series_message, listed.series), served_by=encode.store_message(listed.served_by)
+        )
+
+    def _rules(self) -> DecodingRules:
+        return DecodingRules(self._ingest.time_precision_us, self._settings.max_text_bytes)

@@ -1,0 +1,176 @@
+"""One WriteTelemetryStream: reads ahead while earlier messages are written, and acknowledges them in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from iotflow.telemetry.v1.telemetry_service_pb2 import (
+    StreamRejection,
+    WriteTelemetryStreamRequest,
+    WriteTelemetryStreamResponse,
+)
+from iotflow_server.api.decode_columns import DecodedColumns
+from iotflow_server.api.decoded import DecodingRules
+from iotflow_server.api.encode import precision_message, store_messages
+from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.writes import WriteResult, Writes, finished
+from iotflow_server.ingest.errors import DrainingError
+from iotflow_server.stores.name import StoreName
+
+#: An acknowledgement with this many rejections is sent without waiting for more.
+_REJECTIONS_PER_ACK = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Message:
+    sequence: int
+    nbytes: int
+    precision_us: int
+    write: asyncio.Task[WriteResult]
+
+
+@dataclass(slots=True, eq=False)
+class _Ack:
+    """What one response will acknowledge."""
+
+    sequence: int = 0
+    accepted_points: int = 0
+    precision_us: int = 1
+    stored_in: dict[StoreName, None] = field(default_factory=dict)
+    rejections: list[StreamRejection] = field(default_factory=list)
+    nbytes: int = 0
+
+    def add(self, message: _Message, result: WriteResult) -> None:
+        self.sequence = message.sequence
+        self.accepted_points += result.accepted_points
+        self.precision_us = message.precision_us
+        self.stored_in |= dict.fromkeys(result.stored_in)
+        self.rejections += [
+            StreamRejection(sequence=message.sequence, rejection=rejection) for rejection in result.rejections
+        ]
+        self.nbytes += message.nbytes
+
+    def response(self) -> WriteTelemetryStreamResponse:
+        return WriteTelemetryStreamResponse(
+            acknowledged_sequence=self.sequence,
+            rejections=self.rejections,
+            accepted_points=self.accepted_points,
+            stored_in=store_messages(tuple(self.stored_in)),
+            time_precision=precision_message(self.precision_us),
+        )
+
+
+class WriteStream:
+    """The two halves of a stream: a task that reads and begins writes, and :meth:`responses`, which acknowledges.
+
+    Between them stand at most ``max_bytes`` that are not yet acknowledged; then reading pauses, and gRPC's flow
+    control holds the client back.
+    """
+
+    def __init__(self, writes: Writes, rules: Callable[[], DecodingRules], max_bytes: int) -> None:
+        self._writes = writes
+        self._rules = rules
+        self._max_bytes = max_bytes
+        self._held = 0
+        self._room = asyncio.Event()
+        self._messages: deque[_Message] = deque()
+        self._arrived = asyncio.Event()
+        self._has_read_all = False
+        self._reader: asyncio.Task[None] | None = None
+        self._is_draining = False
+        self._sequence = 0
+
+    def drain(self) -> None:
+        """Read no more; what was read is finished and acknowledged."""
+        self._is_draining = True
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def responses(
+        self, requests: AsyncIterator[WriteTelemetryStreamRequest]
+    ) -> AsyncGenerator[WriteTelemetryStreamResponse, None]:
+        """Yield acknowledgements until the client has sent all, or something ends the stream.
+
+        :raises DrainingError: :meth:`drain` was called.
+        :raises InvalidRequestError: the sequence does not increase.
+        :raises StoreUnavailableError: what follows the last acknowledgement was not stored, or not for certain.
+        """
+        reader = self._reader = asyncio.create_task(self._read(requests), name="stream-reader")
+        if self._is_draining:
+            self.drain()
+        try:
+            async for ack in self._acknowledgements():
+                yield ack.response()
+                # Room comes back only now, so that a client which does not read its acknowledgements waits.
+                self._give_back(ack.nbytes)
+            await asyncio.wait({reader})
+            if reader.cancelled():
+                raise DrainingError
+            reader.result()
+        finally:
+            await _ended(reader)
+
+    async def _read(self, requests: AsyncIterator[WriteTelemetryStreamRequest]) -> None:
+        try:
+            async for request in requests:
+                await self._accept(request)
+        finally:
+            self._has_read_all = True
+            self._arrived.set()
+
+    async def _accept(self, request: WriteTelemetryStreamRequest) -> None:
+        if request.sequence <= self._sequence:
+            fault = f"{request.sequence} follows {self._sequence}: each message needs a greater sequence, from 1 on"
+            raise InvalidRequestError(("sequence", fault))
+        rules = self._rules()
+        pending = await self._writes.prepare(DecodedColumns(request.batches, rules))
+        await self._take_room(pending.nbytes)
+        write = await self._writes.begin(pending)
+        self._sequence = request.sequence
+        self._messages.append(_Message(request.sequence, pending.nbytes, rules.precision_us, write))
+        self._arrived.set()
+
+    async def _take_room(self, nbytes: int) -> None:
+        # A message larger than the limit goes alone.
+        while self._held and self._held + nbytes > self._max_bytes:
+            self._room.clear()
+            await self._room.wait()
+        self._held += nbytes
+
+    def _give_back(self, nbytes: int) -> None:
+        self._held -= nbytes
+        self._room.set()
+
+    async def _acknowledgements(self) -> AsyncIterator[_Ack]:
+        while await self._has_message():
+            message = self._messages.popleft()
+            ack = _Ack()
+            ack.add(message, await finished(message.write))
+            self._add_finished(ack)
+            yield ack
+
+    async def _has_message(self) -> bool:
+        """Wait for a message; False where none will come."""
+        while not self._messages and not self._has_read_all:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return bool(self._messages)
+
+    def _add_finished(self, ack: _Ack) -> None:
+        """Add the messages that are durable by now."""
+        while self._messages and self._messages[0].write.done() and len(ack.rejections) < _REJECTIONS_PER_ACK:
+            if self._messages[0].write.exception() is not None:
+                return
+            message = self._messages.popleft()
+            ack.add(message, message.write.result())
+
+
+async def _ended(reader: asyncio.Task[None]) -> None:
+    reader.cancel()
+    await asyncio.wait({reader})
+    if not reader.cancelled():
+        # Where something else ended the stream, this error is of no more interest.
+        reader.exception()

@@ -1,0 +1,53 @@
+"""One log line and one count for every call that ends."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import structlog
+
+from iotflow_server.observability.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+#: Codes that say that the server, not the caller, could not.
+_SERVER_FAULTS: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "DATA_LOSS"})
+
+
+class CallObserver:
+    """Observes calls from begin to end."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def begin(self, method: str, peer: str) -> ObservedCall:
+        """Note that a call begins. ``method`` is its full name, as in ``/package.Service/Method``."""
+        return ObservedCall(self._metrics, method, peer)
+
+
+class ObservedCall:
+    """A call under way."""
+
+    def __init__(self, metrics: Metrics, method: str, peer: str) -> None:
+        self._metrics = metrics
+        self._method = method
+        self._peer = peer
+        self._begin = time.perf_counter()
+
+    def end(self, code: str, message: str = "") -> None:
+        """Note that the call ended with a status code."""
+        seconds = time.perf_counter() - self._begin
+        self._metrics.call_ended(self._method, code, seconds)
+        fields = {"method": self._method, "code": code, "milliseconds": round(seconds * 1000, 3), "peer": self._peer}
+        if message:
+            fields["message"] = message
+        getattr(_log, _level(code))("call ended", action="call_ended", **fields)
+
+
+def _level(code: str) -> str:
+    if code in ("OK", "CANCELLED"):
+        return "debug"
+    if code in ("INTERNAL", "UNKNOWN"):
+        return "error"
+    return "warning" if code in _SERVER_FAULTS else "info"

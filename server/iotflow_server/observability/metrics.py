@@ -1,0 +1,85 @@
+"""What Prometheus may ask. Every metric of the server is named here, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.name import StoreName
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The metrics of one server, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._calls = Counter("iotflow_rpcs", "Calls that ended.", ["method", "code"], registry=registry)
+        self._call_seconds = Histogram(
+            "iotflow_rpc_seconds", "Duration of calls; streams from open to end.", ["method"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._accepted = Counter("iotflow_points_accepted", "Points stored.", registry=registry)
+        self._rejected = Counter("iotflow_points_rejected", "Points refused.", ["reason"], registry=registry)
+        self._store_seconds = Histogram(
+            "iotflow_store_seconds", "Duration of a store's operations.", ["store", "operation"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self._store_errors = Counter(
+            "iotflow_store_errors", "Operations of a store that failed.", ["store", "operation"], registry=registry
+        )
+        self._phase = Gauge("iotflow_phase", "1 for the phase the fleet stands in.", ["phase"], registry=registry)
+        self._dirty = Gauge(
+            "iotflow_dirty_ranges", "Ranges in which a store may differ from the one read.", ["store"],
+            registry=registry,
+        )  # fmt: skip
+        self._inflight = Gauge("iotflow_inflight_bytes", "Points taken but not yet stored.", registry=registry)
+
+    def call_ended(self, method: str, code: str, seconds: float) -> None:
+        """Count a call."""
+        self._calls.labels(method, code).inc()
+        self._call_seconds.labels(method).observe(seconds)
+
+    def points_written(self, accepted: int) -> None:
+        """Count stored points."""
+        self._accepted.inc(accepted)
+
+    def points_rejected(self, reason: str, count: int) -> None:
+        """Count refused points."""
+        self._rejected.labels(reason).inc(count)
+
+    @contextmanager
+    def time_store(self, store: StoreName, operation: str) -> Iterator[None]:
+        """Time one operation of a store; one that raises is counted as an error."""
+        begin = time.perf_counter()
+        try:
+            yield
+        except Exception:
+            self._store_errors.labels(store, operation).inc()
+            raise
+        finally:
+            self._store_seconds.labels(store, operation).observe(time.perf_counter() - begin)
+
+    def watch_phase(self, current: Callable[[], Phase]) -> None:
+        """Show the phase, asked for whenever metrics are read."""
+        for phase in Phase:
+            self._phase.labels(phase).set_function(partial(_is_current, current, phase))
+
+    def watch_dirty_ranges(self, store: StoreName, count: Callable[[], int]) -> None:
+        """Show the dirty ranges of a store."""
+        self._dirty.labels(store).set_function(count)
+
+    def watch_inflight_bytes(self, count: Callable[[], int]) -> None:
+        """Show the bytes in flight."""
+        self._inflight.set_function(count)
+
+
+def _is_current(current: Callable[[], Phase], phase: Phase) -> float:
+    return float(current() is phase)

@@ -1,0 +1,173 @@
+"""The gRPC server: built, started and drained here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from iotflow.telemetry.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from iotflow.telemetry.v1.migration_service_pb2_grpc import add_MigrationServiceServicer_to_server
+from iotflow.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
+from iotflow_server.api.access_service import AccessService
+from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
+from iotflow_server.api.interceptor import EdgeInterceptor
+from iotflow_server.api.migration_service import MigrationService
+from iotflow_server.api.ports import IngestPort, MigrationPort, QueryPort, RegistryPort
+from iotflow_server.api.telemetry_service import TelemetryService
+from iotflow_server.api.writes import Writes
+from iotflow_server.config import Settings
+from iotflow_server.observability.calls import CallObserver
+from iotflow_server.observability.exporter import MetricsExporter
+from iotflow_server.observability.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+_PREFIX: Final = "/iotflow.telemetry."
+
+
+class AddressError(Exception):
+    """An address cannot be listened on; the message says which, and what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerParts:
+    """What the services stand on. ``ping_primary`` returns if the store that reads come from answers now."""
+
+    ingest: IngestPort
+    queries: QueryPort
+    registry: RegistryPort
+    migration: MigrationPort
+    ping_primary: Ping
+
+
+class TelemetryServer:
+    """Serves gRPC on ``settings.listen`` and metrics on ``settings.metrics_listen``.
+
+    The parts must be ready before :meth:`start`, and stay so until :meth:`stop` has returned.
+    """
+
+    def __init__(self, settings: Settings, parts: ServerParts, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._writes = Writes(parts.ingest, parts.registry, metrics)
+        self._telemetry = TelemetryService(settings, parts.ingest, parts.queries, parts.registry, self._writes)
+        self._migration = MigrationService(parts.migration)
+        self._access = AccessService(parts.registry, settings.max_page_size)
+        self._health = Health(parts.ping_primary)
+        self._exporter: MetricsExporter | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._server: grpc.aio.Server | None = None
+        self._edge = EdgeInterceptor(CallObserver(metrics), settings.max_message_bytes, _PREFIX)
+        #: The port of the gRPC service, once started.
+        self.port = 0
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port of /metrics, None where it is off."""
+        return None if self._exporter is None else self._exporter.port
+
+    async def start(self) -> None:
+        """Listen and serve.
+
+        :raises AddressError: an address cannot be listened on.
+        """
+        self._exporter = _exporter(self._settings.metrics_listen, self._metrics)
+        try:
+            self._server = self._built()
+            self.port = _bind(self._server, self._settings.listen)
+            await self._health.start()
+            await self._server.start()
+        except BaseException:
+            self._close_exporter()
+            raise
+        self._watcher = asyncio.create_task(self._health.watch(), name="health")
+        _log.info("serving", action="serving", listen=self._settings.listen, port=self.port)
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Drain: say NOT_SERVING, take nothing new, finish what was taken; then stop. Idempotent.
+
+        Calls still under way after ``grace`` seconds (``settings.drain_seconds`` if None) are cancelled; writes
+        that have begun are finished all the same.
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        _log.info("draining", action="draining")
+        await self._stop_watching()
+        await self._health.stop()
+        self._telemetry.drain()
+        await self._finish_calls(server, self._settings.drain_seconds if grace is None else grace)
+        await self._writes.settle()
+        self._close_exporter()
+        _log.info("stopped", action="stopped")
+
+    async def _finish_calls(self, server: grpc.aio.Server, grace: float) -> None:
+        stopping = asyncio.create_task(server.stop(grace))
+        idle = asyncio.create_task(self._edge.idle())
+        await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
+        # Watches of health and open reflection calls never end by themselves: nobody waits for them.
+        await server.stop(None)
+        await asyncio.gather(stopping, idle)
+
+    async def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+
+    def _close_exporter(self) -> None:
+        if self._exporter is not None:
+            self._exporter.close()
+            self._exporter = None
+
+    def _built(self) -> grpc.aio.Server:
+        server = grpc.aio.server(interceptors=[self._edge], options=_options(self._settings))
+        add_TelemetryServiceServicer_to_server(self._telemetry, server)
+        add_MigrationServiceServicer_to_server(self._migration, server)
+        add_AccessServiceServicer_to_server(self._access, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
+        names = (TELEMETRY, *OTHERS, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        return server
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        # The edge answers a message over the limit by itself, with a status that names it; gRPC only stops what
+        # is far beyond.
+        ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # A second server on one port is a mistake, and should hear so.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", 10_000),
+        # Connections whose other end is gone without a word are closed within 40 s.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+
+
+def _bind(server: grpc.aio.Server, listen: str) -> int:
+    try:
+        return server.add_insecure_port(listen)
+    except RuntimeError as error:
+        message = f"cannot listen on {listen}: is it in use, or not of this machine? Set IOTFLOW_LISTEN"
+        raise AddressError(message) from error
+
+
+def _exporter(listen: str, metrics: Metrics) -> MetricsExporter | None:
+    if not listen:
+        return None
+    host, _, port = listen.rpartition(":")
+    try:
+        return MetricsExporter(metrics, host.strip("[]"), int(port))
+    except (OSError, ValueError) as error:
+        message = f"cannot serve metrics on {listen}: {error}. Set IOTFLOW_METRICS_LISTEN, or leave it empty"
+        raise AddressError(message) from error
