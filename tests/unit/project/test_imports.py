@@ -27,7 +27,8 @@ ALLOWED: dict[str, set[str]] = {
     "observability": {"stores.name", "routing.phase"},
     "settings_table": set(),
     "api": {"access", "ingest", "local", "migration", "query", "routing", "stores"},
-    "app": {"access", "api", "ingest", "local", "migration", "query", "routing", "stores"},
+    "server": {"access", "api", "ingest", "migration", "query", "routing", "stores"},
+    "app": {"access", "api", "ingest", "local", "migration", "query", "routing", "server", "stores"},
     "cli": {"access", "api", "app", "ingest", "local", "migration", "query", "routing", "stores"},
 }
 
