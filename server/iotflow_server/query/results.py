@@ -1,0 +1,105 @@
+"""What queries answer."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Kind, Timestamps
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.store import SeriesInfo
+
+#: A value as Python has it: float (NUMERIC), int (INTEGER), bool (BOOLEAN), str (TEXT, JSON).
+Scalar = float | int | bool | str
+#: Metadata of one record by key, the names' prefix and the quality flag not included.
+Metadata = Mapping[str, tuple[Kind, Scalar]]
+
+
+class Aggregation(enum.IntEnum):
+    """What to compute of a series. The numbers are those of Aggregation in the protos."""
+
+    MEAN = 1
+    SUM = 2
+    COUNT = 3
+    MIN = 4
+    MAX = 5
+    FIRST = 6
+    LAST = 7
+    MEDIAN = 8
+
+    @property
+    def needs_numbers(self) -> bool:
+        """Whether only series of numbers have it."""
+        return self not in (Aggregation.COUNT, Aggregation.FIRST, Aggregation.LAST)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointList:
+    """Points in the order of their query, one entry of each list for each point.
+
+    ``timestamps`` are microseconds since 1970. ``metadata`` and ``quality`` are those of the point's record, so
+    points of one (device, timestamp) share them; quality is 0 where it was never set.
+    """
+
+    device_ids: NDArray[np.int32]
+    measurements: list[str]
+    timestamps: Timestamps
+    kinds: list[Kind]
+    values: list[Scalar]
+    metadata: list[Metadata]
+    quality: list[int]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One page of points; ``next_token`` is empty where it is the last."""
+
+    points: PointList
+    next_token: str
+    served_by: StoreName
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LatestPoints:
+    """The latest point of each series, ordered by device and measurement."""
+
+    points: PointList
+    served_by: StoreName
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateRow:
+    """The aggregates of one series in one window [window_start, window_end), in microseconds since 1970.
+
+    The bounds are those of the window itself, also where the range asked for cuts it. A bound is None where
+    there is none, and where it lies outside the years 1 to 9999.
+    """
+
+    device_id: int
+    measurement: str
+    window_start: int | None
+    window_end: int | None
+    values: tuple[tuple[Kind, Scalar], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateTable:
+    """Rows ordered by device, measurement and window; windows without points are left out."""
+
+    rows: tuple[AggregateRow, ...]
+    served_by: StoreName
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesList:
+    """Series that hold points, ordered by device and measurement."""
+
+    series: tuple[SeriesInfo, ...]
+    served_by: StoreName

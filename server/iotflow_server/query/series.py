@@ -1,0 +1,68 @@
+"""The points of one device, gathered series by series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.query.results import Scalar
+from iotflow_server.stores.batch import Batch, Kind, Timestamps, Values
+
+_Part = tuple[Timestamps, Values]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesPoints:
+    """All points of one series, timestamps ascending.
+
+    ``values`` has the dtype of ``kind``. Where the series holds several kinds, ``kind`` is None, ``values`` are
+    Python scalars and ``kinds`` holds the kind of each as its number.
+    """
+
+    device_id: int
+    measurement: str
+    timestamps: Timestamps
+    kind: Kind | None
+    values: Values
+    kinds: NDArray[np.int8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
+
+    def at(self, indices: NDArray[np.intp]) -> list[tuple[Kind, Scalar]]:
+        """The values at some places, with their kinds."""
+        values = self.values[indices].tolist()
+        if self.kind is not None:
+            return [(self.kind, value) for value in values]
+        assert self.kinds is not None
+        return [(Kind(kind), value) for kind, value in zip(self.kinds[indices].tolist(), values, strict=True)]
+
+
+def series_of(batches: Iterable[Batch]) -> Iterator[SeriesPoints]:
+    """Gather the series of one device from ascending batches, ordered by name."""
+    device_id = 0
+    parts: dict[str, dict[Kind, list[_Part]]] = {}
+    for batch in batches:
+        device_id = batch.device_id
+        for column in batch.columns:
+            part = (column.timestamps(batch.timestamps), column.values)
+            parts.setdefault(column.name, {}).setdefault(column.kind, []).append(part)
+    for name in sorted(parts):
+        yield _join(device_id, name, {kind: _concatenate(found) for kind, found in parts[name].items()})
+
+
+def _concatenate(parts: list[_Part]) -> _Part:
+    return np.concatenate([timestamps for timestamps, _ in parts]), np.concatenate([values for _, values in parts])
+
+
+def _join(device_id: int, name: str, by_kind: dict[Kind, _Part]) -> SeriesPoints:
+    if len(by_kind) == 1:
+        kind, (timestamps, values) = next(iter(by_kind.items()))
+        return SeriesPoints(device_id, name, timestamps, kind, values)
+    timestamps, values = _concatenate([(times, found.astype(object)) for times, found in by_kind.values()])
+    kinds = np.repeat(np.array(list(by_kind), dtype=np.int8), [len(times) for times, _ in by_kind.values()])
+    order = np.argsort(timestamps)
+    return SeriesPoints(device_id, name, timestamps[order], None, values[order], kinds[order])
