@@ -20,7 +20,7 @@ Record = tuple[int, int]
 #: Scans that one call may make to skip long stretches between its points. The latest points of a device's series
 #: may lie years apart, with much metadata between them.
 MAX_SPANS: Final = 8
-#: A stretch is skipped where it is longer than this many microseconds and than this many times the usual gap.
+#: A stretch is skipped where it is longer than this many microseconds and, of many, this many times the usual one.
 _WORTH_US: Final = 60_000_000
 _WORTH_RATIO: Final = 10.0
 _NO_METADATA: Final[Metadata] = MappingProxyType({})
@@ -82,10 +82,9 @@ def spans(timestamps: Timestamps, limit: int = MAX_SPANS) -> Iterator[TimeRange]
 
 
 def _longest_gaps(gaps: NDArray[np.int64], limit: int) -> NDArray[np.intp]:
-    """Indices of gaps worth a scan of their own, ascending."""
-    if not len(gaps):
-        return np.empty(0, dtype=np.intp)
-    worth = np.flatnonzero(gaps > max(_WORTH_US, _WORTH_RATIO * float(np.median(gaps))))
+    """Indices of the gaps worth a scan of their own, ascending."""
+    usual = float(np.median(gaps)) if len(gaps) > limit else 0.0
+    worth = np.flatnonzero(gaps > max(_WORTH_US, _WORTH_RATIO * usual))
     longest = worth[np.argsort(gaps[worth], kind="stable")[::-1][:limit]]
     return np.sort(longest)
 
