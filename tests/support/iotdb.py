@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -22,9 +23,13 @@ from iotflow_server.config import IotdbSettings
 from iotflow_server.local.iotdb import IotdbUnavailableError, LocalIotdb
 
 if TYPE_CHECKING:
+    from iotflow_server.stores.iotdb.session import Session
     from iotflow_server.stores.iotdb.store import IotdbStore
 
 _RUN: Final = "IOTFLOW_TEST_IOTDB"
+_DATABASE: Final = "root.test"
+#: Kept, since Python warns of a running child process that nobody refers to.
+_LEFT_RUNNING: Final[list[LocalIotdb]] = []
 _SKIPPED: Final = "IoTDB is not tested"
 
 
@@ -82,10 +87,27 @@ def settings_for(server: IotdbServer | LocalIotdb, *, timeout: float = 30.0, poo
         port=server.port,
         username="root",
         password=SecretStr("root"),
-        database=f"root.test.t_{uuid.uuid4().hex}",
+        database=f"{_DATABASE}.t_{uuid.uuid4().hex}",
         pool_size=pool_size,
         timeout_seconds=timeout,
     )
+
+
+@contextmanager
+def raw_session(server: IotdbServer | LocalIotdb) -> Iterator[Session]:
+    """A session beside the store, to do what other writers do and to see what is really there."""
+    from iotflow_server.stores.iotdb.session import Session
+
+    session = Session(settings_for(server), time.monotonic() + 60)
+    yield session
+    session.close()
+
+
+def execute(server: IotdbServer | LocalIotdb, *statements: str) -> None:
+    """Run statements of IoTDB's SQL that have no rows."""
+    with raw_session(server) as session:
+        for statement in statements:
+            session.execute(statement)
 
 
 def start_or_skip(server: LocalIotdb) -> None:
@@ -110,6 +132,9 @@ def _shared_server(folder: Path) -> IotdbServer:
             server = LocalIotdb(folder / "home")
             start_or_skip(server)
             server.leave_running()
+            _LEFT_RUNNING.append(server)
+            # Made once: a database for each test would cost each of them a second and the server its memory.
+            execute(server, f"CREATE DATABASE {_DATABASE}")
             state.write_text(json.dumps({"port": server.port, "processes": server.process_ids}), "utf-8")
         return IotdbServer("127.0.0.1", json.loads(state.read_text("utf-8"))["port"])
 

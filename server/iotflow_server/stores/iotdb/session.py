@@ -95,7 +95,8 @@ class Session:
         check(answer.status)
         self._id = answer.sessionId
         self._statement_id = self._client.requestStatementId(self._id)
-        self.configuration: Mapping[str, str] = answer.configuration or {}
+        #: Unit of the server's time: ms, us or ns.
+        self.precision: str = (answer.configuration or {}).get("timestamp_precision", "ms")
 
     def set_deadline(self, deadline: float) -> None:
         """Let all that follows end by then."""

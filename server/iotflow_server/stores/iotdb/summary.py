@@ -1,0 +1,84 @@
+"""The first and the last point of each series, by IoTDB's own exact functions.
+
+SELECT LAST is not one of them: it gives every value as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Batch, Column, Kind
+from iotflow_server.stores.iotdb.names import quote
+from iotflow_server.stores.iotdb.paging import join_batches
+from iotflow_server.stores.iotdb.reading import Plan, columns_of
+from iotflow_server.stores.iotdb.schema import Series
+from iotflow_server.stores.iotdb.session import Session
+from iotflow_server.stores.iotdb.values import kinds_of
+from iotflow_server.stores.store import SeriesInfo, Width
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Extent:
+    """The ticks of a series' first and last point at one place, and the last one's value."""
+
+    series: Series
+    rank: int
+    first: int
+    last: int
+    value: NDArray[Any]
+
+    @property
+    def kind(self) -> Kind | None:
+        if self.series.type.width is Width.BY_CONTENT:
+            return self.latest()[0]
+        return self.series.type.kind
+
+    def latest(self) -> tuple[Kind, NDArray[Any]]:
+        ((kind, _, values),) = kinds_of(self.series, np.zeros(1, np.intp), self.value)
+        return kind, values
+
+
+def latest_points(session: Session, plan: Plan) -> Batch | None:
+    """Return the latest point of each series, None if there are none."""
+    points = [_point(plan, extents) for extents in _extents(session, plan)]
+    return join_batches(plan.device_id, points) if points else None
+
+
+def _point(plan: Plan, extents: list[_Extent]) -> Batch:
+    newest = max(extents, key=lambda extent: (extent.last, -extent.rank))
+    kind, values = newest.latest()
+    timestamps = plan.clock.timestamps(np.array([newest.last], np.int64))
+    return Batch(plan.device_id, timestamps, (Column(newest.series.name, kind, values),))
+
+
+def series_infos(session: Session, plan: Plan) -> Iterator[SeriesInfo]:
+    """Yield the series that hold points, by name."""
+    for extents in _extents(session, plan):
+        kinds = {extent.kind for extent in extents}
+        first = min(extent.first for extent in extents) * plan.clock.microseconds
+        last = max(extent.last for extent in extents) * plan.clock.microseconds
+        name = extents[0].series.name
+        yield SeriesInfo(plan.device_id, name, kinds.pop() if len(kinds) == 1 else None, first, last)
+
+
+def _extents(session: Session, plan: Plan) -> Iterator[list[_Extent]]:
+    """Yield, for each name in order, its extent at each place where it holds points."""
+    functions = [
+        f"{function}({quote(name)})" for name in plan.names for function in ("min_time", "max_time", "last_value")
+    ]
+    found: dict[str, list[_Extent]] = {}
+    columns: dict[tuple[int, str], tuple[Series, dict[str, NDArray[Any]]]] = {}
+    for function, path, raw in columns_of(session.query(plan.sql(functions, plan.window))):
+        rank, series = plan.series_at(path)
+        if len(raw.values):
+            columns.setdefault((rank, series.name), (series, {}))[1][function] = raw.values
+    for (rank, name), (series, values) in sorted(columns.items(), key=lambda item: item[0]):
+        extent = _Extent(series, rank, int(values["min_time"][0]), int(values["max_time"][0]), values["last_value"])
+        found.setdefault(name, []).append(extent)
+    for name in sorted(found):
+        yield found[name]
