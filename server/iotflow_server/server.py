@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -35,31 +34,32 @@ class AddressError(Exception):
     """An address cannot be listened on; the message says which, and what to set."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerParts:
-    """What the services stand on. ``ping_primary`` returns if the store that reads come from answers now."""
-
-    ingest: IngestPort
-    queries: QueryPort
-    registry: RegistryPort
-    migration: MigrationPort
-    ping_primary: Ping
-
-
 class TelemetryServer:
     """Serves gRPC on ``settings.listen`` and metrics on ``settings.metrics_listen``.
 
-    The parts must be ready before :meth:`start`, and stay so until :meth:`stop` has returned.
+    The parts must be ready before :meth:`start`, and stay so until :meth:`stop` has returned. ``ping_primary``
+    returns if the store that reads come from answers now.
     """
 
-    def __init__(self, settings: Settings, parts: ServerParts, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ingest: IngestPort,
+        queries: QueryPort,
+        registry: RegistryPort,
+        migration: MigrationPort,
+        metrics: Metrics,
+        *,
+        ping_primary: Ping,
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._writes = Writes(parts.ingest, parts.registry, metrics)
-        self._telemetry = TelemetryService(settings, parts.ingest, parts.queries, parts.registry, self._writes)
-        self._migration = MigrationService(parts.migration)
-        self._access = AccessService(parts.registry, settings.max_page_size)
-        self._health = Health(parts.ping_primary)
+        self._writes = Writes(ingest, registry, metrics)
+        self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes)
+        self._migration = MigrationService(migration)
+        self._access = AccessService(registry, settings.max_page_size)
+        #: The statuses that the health service shows.
+        self.health = Health(ping_primary)
         self._exporter: MetricsExporter | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._server: grpc.aio.Server | None = None
@@ -81,12 +81,12 @@ class TelemetryServer:
         try:
             self._server = self._built()
             self.port = _bind(self._server, self._settings.listen)
-            await self._health.start()
+            await self.health.start()
             await self._server.start()
         except BaseException:
-            self._close_exporter()
+            await self._close_exporter()
             raise
-        self._watcher = asyncio.create_task(self._health.watch(), name="health")
+        self._watcher = asyncio.create_task(self.health.watch(), name="health")
         _log.info("serving", action="serving", listen=self._settings.listen, port=self.port)
 
     async def stop(self, grace: float | None = None) -> None:
@@ -100,11 +100,11 @@ class TelemetryServer:
             return
         _log.info("draining", action="draining")
         await self._stop_watching()
-        await self._health.stop()
+        await self.health.stop()
         self._telemetry.drain()
         await self._finish_calls(server, self._settings.drain_seconds if grace is None else grace)
         await self._writes.settle()
-        self._close_exporter()
+        await self._close_exporter()
         _log.info("stopped", action="stopped")
 
     async def _finish_calls(self, server: grpc.aio.Server, grace: float) -> None:
@@ -120,9 +120,10 @@ class TelemetryServer:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
 
-    def _close_exporter(self) -> None:
+    async def _close_exporter(self) -> None:
         if self._exporter is not None:
-            self._exporter.close()
+            # It waits for its thread.
+            await asyncio.to_thread(self._exporter.close)
             self._exporter = None
 
     def _built(self) -> grpc.aio.Server:
@@ -130,7 +131,7 @@ class TelemetryServer:
         add_TelemetryServiceServicer_to_server(self._telemetry, server)
         add_MigrationServiceServicer_to_server(self._migration, server)
         add_AccessServiceServicer_to_server(self._access, server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, server)
         names = (TELEMETRY, *OTHERS, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         return server

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -22,8 +22,11 @@ from iotflow_server.observability.calls import CallObserver, ObservedCall
 _DETAILS_KEY = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
+if TYPE_CHECKING:
+    # These take parameters in their type stubs only.
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Context = grpc.aio.ServicerContext[Any, Any]
+
 Parse = Callable[[bytes], Message]
 
 
@@ -141,7 +144,7 @@ def _parsed_once(behaviour: Any, parse: Parse) -> Callable[[bytes, Context], Asy
     return call
 
 
-def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[AsyncIterator[bytes], Context], AsyncIterator[Message]]:
+def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[Message]]:
     async def requests(raw: AsyncIterator[bytes]) -> AsyncIterator[Message]:
         async for message in raw:
             yield parse(message)

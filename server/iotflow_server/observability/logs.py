@@ -61,10 +61,15 @@ _COMMON: Final[list[Processor]] = [
 
 
 def _rendering(form: str, target: TextIO) -> list[Processor]:
-    if form == "console":
-        return [_hide, structlog.dev.ConsoleRenderer(colors=target.isatty())]
     # Tracebacks are rendered first, so that what they quote is searched for passwords too.
-    return [structlog.processors.format_exc_info, _hide, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [structlog.processors.format_exc_info, _hide, _renderer(form, target)]
+
+
+def _renderer(form: str, target: TextIO) -> Processor:
+    if form == "console":
+        plain = structlog.dev.plain_traceback
+        return structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=plain)
+    return structlog.processors.JSONRenderer(ensure_ascii=False)
 
 
 def _hide(logger: Any, method: str, event: EventDict) -> EventDict:

@@ -1,0 +1,216 @@
+"""Small parts for the edge to stand on. Stores are not among them: what they do is tested on real ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import grpc
+import numpy as np
+
+from iotflow.telemetry.v1.access_service_pb2_grpc import AccessServiceStub
+from iotflow.telemetry.v1.migration_service_pb2_grpc import MigrationServiceStub
+from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
+from iotflow_server.access.registry import RegisteredDevice
+from iotflow_server.config import Settings
+from iotflow_server.ingest.budget import ByteBudget
+from iotflow_server.migration.status import MigrationStatus
+from iotflow_server.observability.metrics import Metrics
+from iotflow_server.query.results import AggregateTable, Aggregation, LatestPoints, Page, PointList, SeriesList
+from iotflow_server.routing.outcome import WriteOutcome
+from iotflow_server.routing.phase import Phase
+from iotflow_server.routing.refusal import Refusal
+from iotflow_server.server import TelemetryServer
+from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.selection import Selection
+
+if TYPE_CHECKING:
+    from iotflow.telemetry.v1.access_service_pb2_grpc import AccessServiceAsyncStub
+    from iotflow.telemetry.v1.migration_service_pb2_grpc import MigrationServiceAsyncStub
+    from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceAsyncStub
+
+
+class Ingest:
+    """Keeps batches in a list, once the gate is open."""
+
+    time_precision_us = 1
+
+    def __init__(self, limit: int = 1 << 30) -> None:
+        self.budget = ByteBudget(limit)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.begun: list[Sequence[Batch]] = []
+        self.written: list[Sequence[Batch]] = []
+        self.refusals: tuple[Refusal, ...] = ()
+        self.failure: Exception | None = None
+        self.arrival = asyncio.Event()
+
+    async def write(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
+        self.begun.append(batches)
+        self.arrival.set()
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.written.append(batches)
+        return WriteOutcome((StoreName.POSTGRES,), self.refusals)
+
+    async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
+        return (StoreName.IOTDB, StoreName.POSTGRES)
+
+    async def begun_count(self, count: int) -> None:
+        """Return once so many writes have begun."""
+        while len(self.begun) < count:
+            self.arrival.clear()
+            await self.arrival.wait()
+
+
+class Registry:
+    """Knows devices 1 to 9, of which 1 and 2 belong to user 5; refuses device 13."""
+
+    def knows(self, device_id: int) -> bool:
+        return device_id < 10
+
+    def owner(self, device_id: int) -> int:
+        return 5 if device_id in (1, 2) else 0
+
+    def devices_of(self, user_id: int) -> tuple[int, ...]:
+        return (1, 2) if user_id == 5 else ()
+
+    async def register_unknown(self, devices: Mapping[int, int]) -> frozenset[int]:
+        return frozenset({13}) & devices.keys()
+
+    async def register(self, device_id: int, user_id: int) -> RegisteredDevice:
+        return RegisteredDevice(device_id, user_id, datetime(2024, 1, 2, tzinfo=UTC))
+
+    async def list_devices(self, user_id: int, after_device_id: int, limit: int) -> list[RegisteredDevice]:
+        ids = [device_id for device_id in range(1, 10) if device_id > after_device_id]
+        return [await self.register(device_id, self.owner(device_id)) for device_id in ids[:limit]]
+
+
+class Queries:
+    """Answers nothing, or raises ``failure``; remembers the last selection."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.selection: Selection | None = None
+        self.batches: list[Batch] = []
+
+    async def page(
+        self, selection: Selection, *, descending: bool, page_size: int, token: str, user_id: int = 0
+    ) -> Page:
+        self._note(selection)
+        return Page(NO_POINTS, "", StoreName.POSTGRES)
+
+    def stream(self, selection: Selection, *, descending: bool) -> tuple[StoreName, AsyncIterator[Batch]]:
+        self._note(selection)
+        return StoreName.POSTGRES, self._batches()
+
+    async def latest(self, selection: Selection) -> LatestPoints:
+        self._note(selection)
+        return LatestPoints(NO_POINTS, StoreName.POSTGRES)
+
+    async def aggregate(
+        self, selection: Selection, aggregations: Sequence[Aggregation], window_us: int | None
+    ) -> AggregateTable:
+        self._note(selection)
+        return AggregateTable((), StoreName.POSTGRES)
+
+    async def series(self, device_ids: Sequence[int]) -> SeriesList:
+        self._note(Selection(tuple(device_ids)))
+        return SeriesList((), StoreName.POSTGRES)
+
+    async def _batches(self) -> AsyncIterator[Batch]:
+        for batch in self.batches:
+            yield batch
+
+    def _note(self, selection: Selection) -> None:
+        self.selection = selection
+        if self.failure is not None:
+            raise self.failure
+
+
+class Migration:
+    """Stands in DUAL_WRITE, or raises ``failure`` when moved."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+
+    async def status(self) -> MigrationStatus:
+        return MigrationStatus(Phase.DUAL_WRITE, 2, (), (), (), ())
+
+    async def advance(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
+        if self.failure is not None:
+            raise self.failure
+        return await self.status()
+
+    roll_back = advance
+
+
+class Primary:
+    """Answers pings unless it is away."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+
+    async def ping(self) -> None:
+        if self.is_away:
+            raise ConnectionError("away")
+
+
+class Edge:
+    """A running server on its parts, and a channel to it."""
+
+    def __init__(self, inflight: int, **settings: Any) -> None:
+        self.ingest = Ingest(inflight)
+        self.registry = Registry()
+        self.queries = Queries()
+        self.migration = Migration()
+        self.primary = Primary()
+        self.metrics = Metrics()
+        self.settings = Settings(**{"listen": "127.0.0.1:0", "metrics_listen": ""} | settings)
+        self.server = TelemetryServer(
+            self.settings,
+            self.ingest,
+            self.queries,
+            self.registry,
+            self.migration,
+            self.metrics,
+            ping_primary=self.primary.ping,
+        )
+        self.channel: grpc.aio.Channel
+
+    @property
+    def telemetry(self) -> TelemetryServiceAsyncStub:
+        return cast("TelemetryServiceAsyncStub", TelemetryServiceStub(self.channel))
+
+    @property
+    def moves(self) -> MigrationServiceAsyncStub:
+        return cast("MigrationServiceAsyncStub", MigrationServiceStub(self.channel))
+
+    @property
+    def access(self) -> AccessServiceAsyncStub:
+        return cast("AccessServiceAsyncStub", AccessServiceStub(self.channel))
+
+
+@asynccontextmanager
+async def running(inflight: int = 1 << 30, **settings: Any) -> AsyncIterator[Edge]:
+    """Run a server for the length of a test, and see that it leaves no task behind."""
+    before = asyncio.all_tasks()
+    edge = Edge(inflight, **settings)
+    await edge.server.start()
+    options = [("grpc.max_send_message_length", -1)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{edge.server.port}", options=options) as edge.channel:
+        try:
+            yield edge
+        finally:
+            edge.ingest.gate.set()
+            await edge.server.stop(5)
+    left = {task for task in asyncio.all_tasks() - before if not task.done() and "iotflow" in repr(task.get_coro())}
+    assert left == set()
+
+
+NO_POINTS = PointList(np.empty(0, np.int32), [], np.empty(0, np.int64), [], [], [], [])

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+
+from iotflow.telemetry.v1.telemetry_service_pb2 import Series
+from iotflow.telemetry.v1.value_pb2 import TelemetryPoint, Value, ValueKind
+from iotflow_server.api.encode import aggregate_messages, point_messages, series_message, store_messages
+from iotflow_server.api.times import timestamp_message
+from iotflow_server.query.results import AggregateRow, PointList
+from iotflow_server.stores.batch import Kind
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.store import SeriesInfo
+from tests.unit.api.parts import Registry
+
+
+def test_a_point_has_its_records_metadata_and_its_devices_owner() -> None:
+    points = PointList(
+        device_ids=np.array([1, 3], dtype=np.int32),
+        measurements=["a", "b"],
+        timestamps=np.array([-1, 1_500_000]),
+        kinds=[Kind.INTEGER, Kind.JSON],
+        values=[2**63 - 1, "{}"],
+        metadata=[{"k": (Kind.BOOLEAN, False)}, {}],
+        quality=[7, 0],
+    )
+    assert list(point_messages(points, Registry())) == [
+        TelemetryPoint(
+            device_id=1,
+            measurement="a",
+            timestamp=timestamp_message(-1),
+            value=Value(integer=2**63 - 1),
+            metadata={"k": Value(boolean=False)},
+            quality_flag=7,
+            user_id=5,
+        ),
+        TelemetryPoint(device_id=3, measurement="b", timestamp=timestamp_message(1_500_000), value=Value(json="{}")),
+    ]
+
+
+def test_a_moment_before_1970_has_positive_nanos() -> None:
+    moment = timestamp_message(-1)
+    assert (moment.seconds, moment.nanos) == (-1, 999_999_000)
+
+
+def test_a_window_without_bounds_has_none() -> None:
+    rows = [
+        AggregateRow(1, "a", None, None, ((Kind.INTEGER, 0),)),
+        AggregateRow(1, "a", 0, 1000, ((Kind.TEXT, ""),)),
+    ]
+    open_ended, bounded = aggregate_messages(rows)
+    assert not open_ended.HasField("window_start")
+    assert not open_ended.HasField("window_end")
+    assert bounded.HasField("window_start")
+    assert bounded.window_end == timestamp_message(1000)
+    assert [row.values[0].WhichOneof("kind") for row in (open_ended, bounded)] == ["integer", "text"]
+
+
+def test_a_series_of_several_kinds_is_mixed() -> None:
+    mixed, text = (series_message(SeriesInfo(1, "a", kind, 0, 1)) for kind in (None, Kind.TEXT))
+    assert mixed.kind == ValueKind.VALUE_KIND_MIXED
+    assert text == Series(
+        device_id=1,
+        measurement="a",
+        kind=ValueKind.VALUE_KIND_TEXT,
+        first_time=timestamp_message(0),
+        last_time=timestamp_message(1),
+    )
+
+
+def test_stores_come_in_the_order_of_the_enum() -> None:
+    assert store_messages([StoreName.POSTGRES, StoreName.IOTDB]) == store_messages(StoreName)
