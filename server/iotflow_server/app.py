@@ -24,7 +24,7 @@ from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
-from iotflow_server.server import TelemetryServer
+from iotflow_server.server import AddressError, TelemetryServer
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.observed import ObservedStore
@@ -103,10 +103,19 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     repairer.start()
     stack.push_async_callback(repairer.stop)
     controller = MigrationController(known, state, router, ingest.quiesced, journal, repairer, stores)
-    queries = QueryEngine(router.primary, settings.max_aggregate_points, settings.max_aggregate_rows)
-    server = TelemetryServer(settings, ingest, queries, registry, controller, metrics)
-    await server.start()
-    stack.push_async_callback(server.stop, settings.drain_seconds)
+    queries = QueryEngine(
+        router.primary,
+        max_aggregate_points=settings.max_aggregate_points,
+        max_aggregate_rows=settings.max_aggregate_rows,
+    )
+    server = TelemetryServer(
+        settings, ingest, queries, registry, controller, metrics, ping_primary=lambda: router.primary().ping()
+    )
+    try:
+        await server.start()
+    except AddressError as error:
+        raise StartError(str(error)) from error
+    stack.push_async_callback(server.stop)
     return server
 
 

@@ -80,9 +80,9 @@ async def database(server: LocalPostgres) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def opened(dsn: str, owners: dict[int, int], *, timeout: float = 30.0) -> AsyncIterator[PostgresStore]:
+async def opened(dsn: str, owners: dict[int, int], *, patience: float = 30.0) -> AsyncIterator[PostgresStore]:
     """Open a store and close it afterwards."""
-    store = PostgresStore(dsn, 4, timeout, lambda device: owners.get(device, 0))
+    store = PostgresStore(dsn, 4, patience, lambda device: owners.get(device, 0))
     await store.open()
     yield store
     await store.close()

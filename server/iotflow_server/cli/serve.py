@@ -6,14 +6,11 @@ import asyncio
 import signal
 import sys
 
-import structlog
 from pydantic import ValidationError
 
 from iotflow_server.app import StartError, running
 from iotflow_server.config import Settings
 from iotflow_server.observability.logs import configure_logging
-
-_log = structlog.get_logger(__name__)
 
 
 def main() -> None:
@@ -35,11 +32,8 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings) as server:
-        _log.info("serving", action="serving", address=server.address)
+    async with running(settings):
         await stop.wait()
-        _log.info("draining", action="draining", longest_seconds=settings.drain_seconds)
-    _log.info("ended", action="ended")
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
