@@ -15,7 +15,7 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test test-iotdb-oldest lint format proto proto-check settings-table clean
+.PHONY: help setup run demo bench test test-iotdb-oldest lint format proto proto-check settings-table clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ run: $(STAMP) ## Start the service on 127.0.0.1:50051 with embedded PostgreSQL, 
 
 demo: $(STAMP) ## Carry a simulated fleet from a real IoTDB to PostgreSQL and count what was lost (needs Java, Maven)
 	@exec $(BIN)/python -m iotflow_server.cli.demo $(ARGS)
+
+bench: $(STAMP) ## Measure rows a second on this machine; ARGS="--rounds 5"
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 test: $(STAMP) ## Run the tests; ARGS="-k name" narrows them
 	$(BIN)/python -m pytest $(ARGS)
