@@ -1,0 +1,61 @@
+"""Everything that can be asked of a store, in a form that == compares bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from iotflow_server.query.engine import QueryEngine
+from iotflow_server.query.errors import AggregateOverflowError
+from iotflow_server.query.results import Aggregation
+from iotflow_server.stores.selection import Scope, Selection
+from iotflow_server.stores.store import TelemetryStore
+from tests.conformance.programs import NUMBERS
+from tests.conformance.reading import facts, pages, read
+from tests.support.batches import exact, listed, points_of
+
+
+async def answers(store: TelemetryStore, selection: Selection, page_size: int, window_us: int) -> dict[str, Any]:
+    """What a store answers to everything that can be asked about a selection."""
+    engine = QueryEngine(lambda: store, max_aggregate_points=1_000, max_aggregate_rows=1_000)
+    data = replace(selection, scope=Scope.DATA)
+    latest = await engine.latest(data)
+    found: dict[str, Any] = {
+        "latest": listed(latest.points),
+        "latest metadata": facts(latest.points),
+        "series": (await engine.series(selection.device_ids)).series,
+        "types": [await store.series_types(device) for device in selection.device_ids],
+        "aggregates": await aggregates(
+            engine, data, [Aggregation.COUNT, Aggregation.FIRST, Aggregation.LAST], window_us
+        ),
+        "numbers": await aggregates(engine, replace(data, measurements=NUMBERS), list(Aggregation), window_us),
+    }
+    for descending in (False, True):
+        for scope in Scope:
+            whole = await read(
+                store,
+                *selection.device_ids,
+                measurements=selection.measurements,
+                time_range=selection.time_range,
+                scope=scope,
+                descending=descending,
+            )
+            found[f"scan {scope} {descending}"] = points_of(whole)
+        found[f"pages {descending}"] = [
+            (listed(page), facts(page)) for page in await pages(engine, data, page_size, descending=descending)
+        ]
+        _, stream = engine.stream(data, descending=descending)
+        found[f"stream {descending}"] = points_of([each async for each in stream])
+    return found
+
+
+async def aggregates(
+    engine: QueryEngine, selection: Selection, asked: Sequence[Aggregation], window_us: int
+) -> list[Any] | str:
+    """The rows, values in a form that == compares bit for bit, or the error's message."""
+    try:
+        table = await engine.aggregate(selection, asked, window_us)
+    except AggregateOverflowError as error:
+        return str(error)
+    return [replace(row, values=tuple((kind, exact(kind, value)) for kind, value in row.values)) for row in table.rows]
