@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 #: Longest path of a Unix socket that Linux takes, less the name that PostgreSQL gives it.
@@ -119,7 +119,7 @@ class LocalPostgres:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                user=_UNPRIVILEGED_USER if os.geteuid() == 0 else None,
+                **_unprivileged(),
                 start_new_session=True,
                 check=False,
             )
@@ -137,6 +137,14 @@ class LocalPostgres:
             shutil.chown(folder, _UNPRIVILEGED_USER)
             _open_way(folder)
             _open_way(self._binaries.resolve())
+
+
+def _unprivileged() -> dict[str, Any]:
+    """Whom a process is to run as, for ``subprocess.run``."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam(_UNPRIVILEGED_USER)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 def _short(folder: Path) -> Path:
