@@ -27,6 +27,7 @@ from iotflow_server.observability.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
+_LINGER_SECONDS: Final = 0.25
 _PREFIX: Final = "/iotflow.telemetry."
 
 
@@ -111,8 +112,9 @@ class TelemetryServer:
         stopping = asyncio.create_task(server.stop(grace))
         idle = asyncio.create_task(self._edge.idle())
         await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
-        # Watches of health and open reflection calls never end by themselves: nobody waits for them.
-        await server.stop(None)
+        # Watches of health and open reflection calls never end by themselves: they are not waited for, but for
+        # the moment that the last answers need to leave the machine.
+        await server.stop(min(grace, _LINGER_SECONDS))
         await asyncio.gather(stopping, idle)
 
     async def _stop_watching(self) -> None:

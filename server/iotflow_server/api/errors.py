@@ -31,9 +31,10 @@ _log = structlog.get_logger(__name__)
 DOMAIN: Final = "iotflow.telemetry"
 #: What a caller is told to wait where nothing better is known.
 RETRY_SECONDS: Final = 1.0
-#: A status travels in HTTP/2 headers, which are bounded.
-_MAX_VIOLATIONS: Final = 20
-_MAX_MESSAGE: Final = 1_000
+# A status travels in HTTP/2 headers, of which clients take 8 KiB; there its message stands twice.
+_MAX_VIOLATIONS: Final = 8
+_MESSAGE_BYTES: Final = 600
+_DESCRIPTION_BYTES: Final = 300
 
 
 def status_of(error: Exception) -> Status:
@@ -46,12 +47,17 @@ def status_of(error: Exception) -> Status:
 
 def _status(code: grpc.StatusCode, reason: str, message: str, *details: Message, **metadata: str) -> Status:
     number: int = code.value[0]
-    result = Status(code=number, message=message[:_MAX_MESSAGE])
+    result = Status(code=number, message=_cut(message, _MESSAGE_BYTES))
     for detail in (ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata), *details):
         packed = AnyMessage()
         packed.Pack(detail)
         result.details.append(packed)
     return result
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    encoded = text.encode("utf-8", "replace")
+    return text if len(encoded) <= max_bytes else encoded[:max_bytes].decode("utf-8", "ignore") + "…"
 
 
 def _retry(seconds: float) -> RetryInfo:
@@ -62,7 +68,7 @@ def _retry(seconds: float) -> RetryInfo:
 
 def _invalid(error: InvalidRequestError) -> Status:
     violations = [
-        BadRequest.FieldViolation(field=field, description=description[:_MAX_MESSAGE])
+        BadRequest.FieldViolation(field=field, description=_cut(description, _DESCRIPTION_BYTES))
         for field, description in error.violations[:_MAX_VIOLATIONS]
     ]
     bad_request = BadRequest(field_violations=violations)
@@ -93,7 +99,7 @@ def _draining(error: DrainingError) -> Status:
 def _guards_unsatisfied(error: GuardsUnsatisfiedError) -> Status:
     violations = [
         PreconditionFailure.Violation(
-            type="GUARD", subject=guard.name, description=f"{guard.finding}; {guard.remedy}"[:_MAX_MESSAGE]
+            type="GUARD", subject=guard.name, description=_cut(f"{guard.finding}; {guard.remedy}", _DESCRIPTION_BYTES)
         )
         for guard in error.guards[:_MAX_VIOLATIONS]
     ]

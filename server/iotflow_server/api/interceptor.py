@@ -42,7 +42,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         self._idle.set()
 
     async def idle(self) -> None:
-        """Return once no call of these services is under way."""
+        """Return once no call of these services is under way, and every answer is sent."""
         await self._idle.wait()
 
     async def intercept_service(
@@ -95,15 +95,16 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         return call
 
     async def _run(self, answer: Callable[[], Awaitable[Any]], context: Context, method: str) -> Any:
-        observed = self._observer.begin(method, context.peer())
         self._under_way += 1
         self._idle.clear()
-        try:
-            return await self._answered(answer, context, observed)
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
+        # The call ends once its answer is sent, which is after this method.
+        context.add_done_callback(self._ended)  # type: ignore[arg-type]  # its stub names a class nobody can be of
+        return await self._answered(answer, context, self._observer.begin(method, context.peer()))
+
+    def _ended(self, _context: Any) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
 
     async def _answered(self, answer: Callable[[], Awaitable[Any]], context: Context, observed: ObservedCall) -> Any:
         try:

@@ -104,7 +104,7 @@ def _is_too_deep(text: str) -> bool:
 
 def _syntax_fault(text: str) -> str | None:
     try:
-        parsed = json.loads(text, parse_constant=_refuse_constant, parse_int=_check_number, parse_float=_check_number)
+        parsed = _JSON.decode(text)
     except ValueError as error:
         return f"the value is not JSON: {error}"
     if "\\u" in text and _has_surrogate(json.dumps(parsed, ensure_ascii=False)):
@@ -122,3 +122,7 @@ def _check_number(literal: str) -> str:
     if beyond or len(literal) > MAX_JSON_DIGITS:
         raise ValueError(f"a number has more than {MAX_JSON_DIGITS} digits, or such an exponent")
     return literal
+
+
+# Numbers stay text: nothing is gained by reading them, and very long ones are slow to read.
+_JSON: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_check_number, parse_float=_check_number)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 import structlog
 from google.protobuf.duration_pb2 import Duration
@@ -21,6 +22,7 @@ from iotflow_server.ingest.errors import DrainingError
 from iotflow_server.migration.status import Guard, GuardsUnsatisfiedError, NoNeighbourError, PhaseMismatchError
 from iotflow_server.query.errors import AggregateOverflowError, InvalidTokenError
 from iotflow_server.routing.refusal import Refusal, RefusalReason
+from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, Scope, Selection, TimeRange
@@ -249,3 +251,35 @@ def test_a_deletion_of_all_measurements_takes_metadata_too() -> None:
     whole = pb.DeleteTelemetryRequest(device_id=1, start_time=EARLY, end_time=LATE)
     some = pb.DeleteTelemetryRequest(device_id=1, start_time=EARLY, end_time=LATE, measurements=["a"])
     assert (deletion(whole).scope, deletion(some).scope) == (Scope.BOTH, Scope.DATA)
+
+
+async def test_a_long_status_still_fits_the_headers_that_clients_take() -> None:
+    async with running() as edge:
+        edge.migration.failure = GuardsUnsatisfiedError((Guard("n" * 50, False, "ü" * 5_000, "x" * 5_000),) * 50)
+        failure = await failure_of(advance()(edge))
+        assert failure.reason == "GUARDS_UNSATISFIED"
+        assert len(failure.details[PreconditionFailure].violations) > 1
+
+
+async def test_a_query_stream_that_is_cancelled_is_no_error_of_the_server() -> None:
+    async with running() as edge:
+        text = Column("a", Kind.TEXT, np.array(["x" * 500_000] * 40, dtype=object))
+        edge.queries.batches = [Batch(1, np.arange(40), (text,))]
+        with structlog.testing.capture_logs() as lines:
+            call = edge.telemetry.QueryTelemetryStream(pb.QueryTelemetryStreamRequest(filter=ONE))
+            assert len((await anext(aiter(call))).batches) == 1
+            call.cancel()
+            await edge.server.stop(5)
+        assert [line["code"] for line in lines if line["action"] == "call_ended"] == ["CANCELLED"]
+        assert "unexpected_error" not in [line["action"] for line in lines]
+
+
+async def test_a_query_stream_carries_all_rows_with_their_owner() -> None:
+    async with running() as edge:
+        edge.queries.batches = [Batch(device, np.array([1, 2]), (NUMBERS,)) for device in (1, 3)]
+        call = edge.telemetry.QueryTelemetryStream(pb.QueryTelemetryStreamRequest(filter=ONE))
+        found = [(b.device_id, b.user_id, list(b.columns[0].numeric)) async for r in call for b in r.batches]
+        assert found == [(1, 5, [0.5, 1.5]), (3, 0, [0.5, 1.5])]
+
+
+NUMBERS = Column("a", Kind.NUMERIC, np.array([0.5, 1.5]))
