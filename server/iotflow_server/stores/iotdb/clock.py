@@ -64,7 +64,7 @@ class Clock:
     def window(self, time_range: TimeRange) -> Window:
         """Return the ticks that lie in a range."""
         first, last = self._ceil(time_range.start), self._ceil(time_range.end) - 1
-        return Window(first, None if time_range.start < _LATEST <= time_range.end else last)
+        return Window(first, None if time_range.start <= _LATEST < time_range.end else last)
 
     @property
     def last(self) -> int:

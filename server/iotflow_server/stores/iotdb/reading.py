@@ -29,10 +29,11 @@ _GROWTH: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to read of a device: ``schema`` holds the selected series only, ``places`` are by precedence."""
+    """What to read of a device: of ``whole`` the series in ``schema``, whose ``places`` are by precedence."""
 
     layout: Layout
     device_id: int
+    whole: DeviceSchema
     schema: DeviceSchema
     places: Sequence[DevicePlace]
     clock: Clock
@@ -64,13 +65,15 @@ class Plan:
         sources = ", ".join(self.layout.path(place) for place in self.places)
         return f"SELECT {', '.join(columns)} FROM {sources} WHERE {window.where} {rest}"
 
-    def series_at(self, path: str) -> tuple[int, Series]:
-        """Return the series that a column of an answer is of, and its place's rank in precedence."""
+    def series_at(self, path: str) -> tuple[int, Series] | None:
+        """Return the series that a column of an answer is of, and its place's rank in precedence.
+
+        None if it was not there yet when the plan was made.
+        """
         *device, name = split_path(path)
         place = self.layout.place(device)
-        if place is None:
-            raise ValueError(f"IoTDB answered with a column that nobody asked for: {path}")
-        return self.places.index(place), self.schema[place][name]
+        series = self.schema.get(place, {}).get(name) if place else None
+        return None if place is None or series is None else (self.places.index(place), series)
 
 
 def make_plan(session: Session, layout: Layout, device_id: int, owner: int, selection: Selection) -> Plan | None:
@@ -80,14 +83,15 @@ def make_plan(session: Session, layout: Layout, device_id: int, owner: int, sele
     """
     clock = Clock.of(session.precision)
     window = clock.window(selection.time_range)
+    whole = load_schema(session, layout, device_id)
     schema = {
         place: chosen
-        for place, series in load_schema(session, layout, device_id).items()
+        for place, series in whole.items()
         if (chosen := {name: one for name, one in series.items() if _is_selected(name, selection)})
     }
     if window.is_empty or not schema:
         return None
-    return narrowed(session, Plan(layout, device_id, schema, by_precedence(schema, owner), clock, window))
+    return Plan(layout, device_id, whole, schema, by_precedence(schema, owner), clock, window)
 
 
 def _is_selected(name: str, selection: Selection) -> bool:
@@ -131,7 +135,8 @@ class DeviceScan:
 
     def next_batch(self, session: Session) -> Batch | None:
         """Return the next rows, None after the last. Harmless to repeat when it fails."""
-        plan = narrowed(session, self._plan) if self._plan else make_plan(session, *self._target)
+        plan = self._plan or make_plan(session, *self._target)
+        plan = plan and narrowed(session, plan)
         if plan is None or self.finished:
             self.finished = True
             return None
@@ -175,8 +180,9 @@ def to_batch(plan: Plan, answer: Answer) -> Batch | None:
         return None
     sources: dict[str, list[tuple[int, Series, RawColumn]]] = {}
     for _, path, raw in columns_of(answer):
-        rank, series = plan.series_at(path)
-        sources.setdefault(series.name, []).append((rank, series, raw))
+        if (found := plan.series_at(path)) is not None:
+            rank, series = found
+            sources.setdefault(series.name, []).append((rank, series, raw))
     columns = [column for name in sorted(sources) for column in _merge(name, sources[name], len(ticks))]
     return Batch(plan.device_id, plan.clock.timestamps(ticks), tuple(columns))
 

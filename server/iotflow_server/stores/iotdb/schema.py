@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from iotflow_server.stores.iotdb.names import DevicePlace, Layout, split_path
+from iotflow_server.stores.iotdb.names import DevicePlace, Layout, quote, split_path
 from iotflow_server.stores.iotdb.session import Answer, Session
 from iotflow_server.stores.iotdb.status import refused
 from iotflow_server.stores.iotdb.types import KIND_ATTRIBUTE, NativeType, series_type
@@ -22,9 +22,10 @@ _CACHED_DEVICES: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series of a device."""
+    """A series of a device. ``node`` is its name as IoTDB keeps it: quoted where it saw a need."""
 
     name: str
+    node: str
     native: NativeType
     type: SeriesType
 
@@ -50,7 +51,8 @@ def load_schema(session: Session, layout: Layout, device_id: int) -> DeviceSchem
             *device, name = split_path(path)
             place = layout.place(device)
             if place is not None:
-                series = Series(name, native, series_type(native, attributes.get(KIND_ATTRIBUTE)))
+                node = quote(name) if path.endswith("`") else name
+                series = Series(name, node, native, series_type(native, attributes.get(KIND_ATTRIBUTE)))
                 found.setdefault(place, {})[name] = series
     return found
 

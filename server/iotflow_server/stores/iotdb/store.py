@@ -11,6 +11,7 @@ from typing import TypeVar
 from iotflow_server.config import IotdbSettings
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.iotdb.clock import Clock
+from iotflow_server.stores.iotdb.deleting import delete_points
 from iotflow_server.stores.iotdb.names import DevicePlace, Layout
 from iotflow_server.stores.iotdb.paging import first_points
 from iotflow_server.stores.iotdb.reading import MOST_ROWS, DeviceScan, Plan, make_plan
@@ -102,7 +103,7 @@ class IotdbStore:
 
     async def delete(self, selection: Selection) -> None:
         """Delete the points of a selection, wherever they stand."""
-        await self._each(selection, _delete)
+        await self._each(selection, delete_points)
 
     async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
         """Return the data series that hold points. A series told by content has the kind of its latest value."""
@@ -165,10 +166,6 @@ class IotdbStore:
             return [] if plan is None else [work(session, plan)]
 
         return await self._sessions.run(run)
-
-
-def _delete(session: Session, plan: Plan) -> None:
-    session.delete(plan.paths, *plan.bounds)
 
 
 def _infos(session: Session, plan: Plan) -> list[SeriesInfo]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.iotdb.names import quote
 from iotflow_server.stores.iotdb.paging import join_batches
-from iotflow_server.stores.iotdb.reading import Plan, columns_of
+from iotflow_server.stores.iotdb.reading import Plan, columns_of, narrowed
 from iotflow_server.stores.iotdb.schema import Series
 from iotflow_server.stores.iotdb.session import Session
 from iotflow_server.stores.iotdb.values import kinds_of
@@ -45,7 +45,10 @@ class _Extent:
 
 def latest_points(session: Session, plan: Plan) -> Batch | None:
     """Return the latest point of each series, None if there are none."""
-    points = [_point(plan, extents) for extents in _extents(session, plan)]
+    plan_of_points = narrowed(session, plan)
+    if plan_of_points is None:
+        return None
+    points = [_point(plan, extents) for extents in _extents(session, plan_of_points)]
     return join_batches(plan.device_id, points) if points else None
 
 
@@ -74,8 +77,9 @@ def _extents(session: Session, plan: Plan) -> Iterator[list[_Extent]]:
     found: dict[str, list[_Extent]] = {}
     columns: dict[tuple[int, str], tuple[Series, dict[str, NDArray[Any]]]] = {}
     for function, path, raw in columns_of(session.query(plan.sql(functions, plan.window))):
-        rank, series = plan.series_at(path)
-        if len(raw.values):
+        at = plan.series_at(path)
+        if at is not None and len(raw.values):
+            rank, series = at
             columns.setdefault((rank, series.name), (series, {}))[1][function] = raw.values
     for (rank, name), (series, values) in sorted(columns.items(), key=lambda item: item[0]):
         extent = _Extent(series, rank, int(values["min_time"][0]), int(values["max_time"][0]), values["last_value"])
