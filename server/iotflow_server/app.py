@@ -37,6 +37,10 @@ _log = structlog.get_logger(__name__)
 CATCH_UP_SECONDS = 2.0
 
 Stores = Mapping[StoreName, TelemetryStore]
+_ADDRESS_SETTINGS = {
+    StoreName.POSTGRES: "IOTFLOW_POSTGRES_DSN",
+    StoreName.IOTDB: "IOTDB_HOST, IOTDB_PORT, IOTDB_USERNAME and IOTDB_PASSWORD",
+}
 
 
 class StartError(Exception):
@@ -53,7 +57,7 @@ async def running(settings: Settings) -> AsyncIterator[TelemetryServer]:
         try:
             server = await _start(settings, stack)
         except StoreError as error:
-            raise StartError(str(error)) from error
+            raise StartError(f"{error}; check {_ADDRESS_SETTINGS[error.store]}") from error
         yield server
 
 

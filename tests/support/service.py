@@ -36,6 +36,7 @@ class Caller:
     """Calls a service, with requests as plain JSON."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
         self.telemetry = telemetry_service_pb2_grpc.TelemetryServiceStub(channel)
         self.migration = migration_service_pb2_grpc.MigrationServiceStub(channel)
         self.access = access_service_pb2_grpc.AccessServiceStub(channel)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from pydantic import ValidationError
 
 from iotflow_server.app import StartError, running
-from iotflow_server.config import Settings
+from iotflow_server.config import IotdbSettings, Settings
 from iotflow_server.observability.logs import configure_logging
 
 
 def main() -> None:
     """Serve; exit code 1 with one line on stderr where the service cannot start."""
+    run_loop(serve)
+
+
+def run_loop(program: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
+    """Run a program with the settings of the environment, or end with one line that says why not."""
     try:
         settings = Settings()
         configure_logging(settings.log_level, settings.log_format)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(settings))
+            runner.run(program(settings))
     except ValidationError as error:
         sys.exit(f"iotflow-server: {_faults(error)}")
     except StartError as error:
@@ -29,9 +36,8 @@ def main() -> None:
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then drain."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(settings):
         await stop.wait()
 
@@ -45,7 +51,8 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 
 def _faults(error: ValidationError) -> str:
-    return "; ".join(f"setting {'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
+    prefix = "IOTDB_" if error.title == IotdbSettings.__name__ else "IOTFLOW_"
+    return "; ".join(f"{prefix}{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
 
 
 if __name__ == "__main__":

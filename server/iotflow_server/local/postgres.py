@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -79,8 +80,12 @@ class LocalPostgres:
 
     def kill(self) -> None:
         """End all its processes at once (SIGKILL)."""
-        for process_id in [*_children(self.process_id), self.process_id]:
+        processes = [*_children(self.process_id), self.process_id]
+        for process_id in processes:
             os.kill(process_id, signal.SIGKILL)
+        # Its next start would take a process that is still ending for a running server.
+        while any(Path(f"/proc/{process_id}").exists() for process_id in processes):
+            time.sleep(0.01)
 
     def freeze(self) -> None:
         """Stop all its processes (SIGSTOP): connections stay, nothing answers."""

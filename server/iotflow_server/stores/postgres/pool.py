@@ -37,7 +37,7 @@ class PostgresPool:
         async with self._opening:
             if self._pool is not None:
                 return
-            with translated(f"{self.place} (IOTFLOW_POSTGRES_DSN)"):
+            with translated(self.place):
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
                     min_size=1,
