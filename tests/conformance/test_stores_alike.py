@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from tests.conformance.programs import DEVICES, Step, moved, programs, run, sele
 from tests.conformance.reading import NewDevice
 
 
+@pytest.mark.timeout(600)
 @settings(
     max_examples=40,
     deadline=None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ Starts = NDArray[np.intp]
 
 _MANTISSA_BITS: Final = 53
 _HALF_BITS: Final = 32
+_CHUNK: Final = 65_536
 
 
 def integer_sums(values: Integers, starts: Starts) -> list[int]:
@@ -74,18 +76,24 @@ def _parts(values: Floats, starts: Starts) -> Iterator[tuple[Floats, float | Non
 
 def _sum(values: Floats) -> float:
     try:
-        # Adding 0.0 turns -0.0 round.
-        return math.fsum(values.tolist()) + 0.0
+        return _rounded_sum(values)
     except OverflowError:
         return _to_float(_exact_sum(values))
 
 
 def _mean(values: Floats) -> float:
     try:
-        total = math.fsum(values.tolist()) + 0.0
+        total = _rounded_sum(values)
     except OverflowError:
         total = math.inf
     return total / len(values) if math.isfinite(total) else _to_float(_exact_sum(values) / len(values))
+
+
+def _rounded_sum(values: Floats) -> float:
+    # In chunks, so that other threads have their turn and no second copy of all values is held.
+    chunks = (values[start : start + _CHUNK].tolist() for start in range(0, len(values), _CHUNK))
+    # Adding 0.0 turns -0.0 round.
+    return math.fsum(chain.from_iterable(chunks)) + 0.0
 
 
 def _exact_sum(values: Floats) -> Fraction:

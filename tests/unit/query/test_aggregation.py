@@ -115,6 +115,11 @@ def test_a_sum_loses_nothing_to_cancellation() -> None:
     assert one(series(1e308, 1e308, -1e308, 1.0), Aggregation.SUM) == exact(Kind.NUMERIC, 1e308)
 
 
+def test_a_long_window_is_summed_exactly() -> None:
+    values = [float(number) if number % 2 else number * 1e-17 for number in range(200_000)]
+    assert one(series(*values), Aggregation.SUM) == exact(Kind.NUMERIC, math.fsum(reversed(values)))
+
+
 def test_windows_before_1970_begin_at_multiples_of_their_length() -> None:
     found = results(series(1, 2, 3, 4, timestamps=[-11, -10, -1, 0]), [Aggregation.COUNT], 10)
     assert [start for start, _ in found] == [-20, -10, 0]
