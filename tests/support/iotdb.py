@@ -70,10 +70,10 @@ async def iotdb_store(iotdb_settings: IotdbSettings, owners: dict[int, int]) -> 
     await store.close()
 
 
-@pytest.fixture
-def own_iotdb(tmp_path: Path) -> Iterator[LocalIotdb]:
-    """A running server that the test may stop, kill or freeze."""
-    server = LocalIotdb(tmp_path / "iotdb")
+@pytest.fixture(scope="module")
+def own_iotdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIotdb]:
+    """A running server that the tests of a module may stop, kill or freeze; each leaves it running again."""
+    server = LocalIotdb(tmp_path_factory.mktemp("iotdb"))
     start_or_skip(server)
     yield server
     server.resume()

@@ -73,14 +73,14 @@ class LocalIotdb:
 
         :raises IotdbUnavailableError: Java or Maven is missing, or a node did not come up; with the log's end.
         """
-        library = jars()
+        runtime, library = java(), jars()
         self._write_settings()
         deadline = time.monotonic() + timeout
         atexit.register(self.kill)
         try:
-            self._launch(library, "confignode", _CONFIG_NODE)
+            self._launch(runtime, library, "confignode", _CONFIG_NODE)
             self._await("confignode", self._ports["cn_internal_port"], deadline)
-            self._launch(library, "datanode", _DATA_NODE)
+            self._launch(runtime, library, "datanode", _DATA_NODE)
             self._await("datanode", self.port, deadline)
         except BaseException:
             self.kill()
@@ -118,7 +118,7 @@ class LocalIotdb:
         for process in self._processes:
             self._signal(process, signal.SIGCONT)
 
-    def _launch(self, library: Path, node: str, main: str) -> None:
+    def _launch(self, runtime: str, library: Path, node: str, main: str) -> None:
         variables = {"confignode": "CONFIGNODE", "datanode": "IOTDB"}
         options = [
             f"-Xmx{_HEAP[node]}",
@@ -130,7 +130,7 @@ class LocalIotdb:
             f"-Dlogback.configurationFile={self.folder / 'conf' / 'logback.xml'}",
             *(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in _OPENED),
         ]
-        command = [java(), *options, "-cp", f"{library}/*", main, "-s"]
+        command = [runtime, *options, "-cp", f"{library}/*", main, "-s"]
         with self._log(node).open("wb") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True

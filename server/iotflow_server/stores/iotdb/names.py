@@ -55,7 +55,7 @@ class Layout:
     def __init__(self, database: str) -> None:
         """:raises ValueError: ``database`` is not a path that begins with root."""
         self._names = split_path(database)
-        if self._names[0] != "root" or len(self._names) < 2 or "*" in database:
+        if self._names[:1] != ["root"] or len(self._names) < 2 or "*" in database:
             raise ValueError(f"{database!r} is not a path under root")
         self.database = join_path(self._names)
 
