@@ -1,38 +1,44 @@
-"""Real PostgreSQL servers for tests: one of each version for each worker, and a database for each test."""
+"""Real PostgreSQL servers for tests: one of each version for the whole run, and a database for each test."""
 
 from __future__ import annotations
 
-import itertools
+import fcntl
 import os
+import shutil
+import tempfile
+import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 import pytest
 
-from iotflow_server.local.postgres import LocalPostgres
+from iotflow_server.local.postgres import LocalPostgres, LocalPostgresError
 from iotflow_server.stores.postgres.store import PostgresStore
 
 #: Debian's package postgresql-15.
 BINARIES_15: Final = Path(os.environ.get("IOTFLOW_PG15_BIN", "/usr/lib/postgresql/15/bin"))
+_RUN: Final = "IOTFLOW_TEST_POSTGRES"
+_VERSIONS: Final = ("18", "15")
 _SKIPPED: Final = "PostgreSQL 15 is not tested"
-_numbers = itertools.count(1)
+#: Nothing that a test writes has to outlive the machine. Killing the server loses nothing all the same.
+_FAST: Final = {"fsync": "off"}
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres]:
-    """PostgreSQL 18, shared by the worker's tests. It must not be stopped; tests that do so start their own."""
-    yield from _running(LocalPostgres(tmp_path_factory.mktemp("postgres") / "data"))
+def postgres_server() -> LocalPostgres:
+    """PostgreSQL 18, shared by the whole run. It must not be stopped; tests that do so start their own."""
+    return _shared("18", None)
 
 
 @pytest.fixture(scope="session")
-def postgres15_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres]:
+def postgres15_server() -> LocalPostgres:
     """PostgreSQL 15, shared in the same way."""
     if not (BINARIES_15 / "initdb").exists():
         _miss(f"{BINARIES_15} does not exist; install postgresql-15 or set IOTFLOW_PG15_BIN")
-    yield from _running(LocalPostgres(tmp_path_factory.mktemp("postgres15") / "data", BINARIES_15))
+    return _shared("15", BINARIES_15)
 
 
 @pytest.fixture
@@ -65,15 +71,30 @@ async def postgres15_store(postgres15_server: LocalPostgres, owners: dict[int, i
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[LocalPostgres]:
+async def each_postgres_store(each_postgres_dsn: str, owners: dict[int, int]) -> AsyncIterator[PostgresStore]:
+    """An open store, on each version in turn."""
+    async with opened(each_postgres_dsn, owners) as store:
+        yield store
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[LocalPostgres]:
     """A running server that the test may stop, kill or freeze."""
-    yield from _running(LocalPostgres(tmp_path / "postgres"))
+    # Not in pytest's own folder: each run of pytest closes that to the user who runs the server.
+    folder = Path(tempfile.mkdtemp(prefix="iotflow-postgres-"))
+    server = LocalPostgres(folder / "data", settings=_FAST)
+    server.start()
+    yield server
+    with suppress(LocalPostgresError):
+        server.thaw()
+    server.stop("immediate")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
 async def database(server: LocalPostgres) -> AsyncIterator[str]:
     """Make a database and drop it afterwards; yields its URL."""
-    name = f"test_{next(_numbers)}"
+    name = f"test_{uuid.uuid4().hex}"
     await _execute(server, f"CREATE DATABASE {name}")
     yield server.dsn.replace("/postgres?", f"/{name}?")
     await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
@@ -94,13 +115,40 @@ async def _execute(server: LocalPostgres, statement: str) -> None:
     await connection.close()
 
 
-def _running(server: LocalPostgres) -> Iterator[LocalPostgres]:
-    server.start()
-    yield server
-    server.stop("immediate")
+def _shared(version: str, binaries: Path | None) -> LocalPostgres:
+    """Start the run's server of a version, or take over the one that another worker has started."""
+    folder = Path(os.environ[_RUN])
+    server = LocalPostgres(folder / version, binaries, settings=_FAST)
+    with _lock(folder / "lock"):
+        server.start()
+    return server
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _miss(reason: str) -> None:
     if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_POSTGRES15") == "1":
         pytest.fail(f"PostgreSQL 15 is required (CI or REQUIRE_POSTGRES15 is set): {reason}", pytrace=False)
     pytest.skip(f"{_SKIPPED}: {reason}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name a folder for the run; workers inherit it."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_RUN] = tempfile.mkdtemp(prefix="iotflow-postgres-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the shared servers with the run, whoever started them."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(os.environ.pop(_RUN))
+    for version in _VERSIONS:
+        if (folder / version).exists():
+            LocalPostgres(folder / version, BINARIES_15 if version == "15" else None).stop("immediate")
+    shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +19,10 @@ from urllib.parse import quote
 _LONGEST_SOCKET_FOLDER: Final = 90
 #: PostgreSQL refuses to run as root; this user then runs it.
 _UNPRIVILEGED_USER: Final = "nobody"
+_START_SECONDS: Final = 60
+#: Lines of postmaster.pid, counted from 0.
+_SOCKET_LINE: Final = 4
+_STATUS_LINE: Final = 7
 
 
 class LocalPostgresError(Exception):
@@ -43,9 +48,12 @@ class LocalPostgres:
     One that a killed process has left running is taken over; one that crashed recovers.
     """
 
-    def __init__(self, folder: Path, binaries: Path | None = None) -> None:
-        """``binaries``: of another PostgreSQL than the embedded one."""
+    def __init__(
+        self, folder: Path, binaries: Path | None = None, *, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """``binaries``: of another PostgreSQL than the embedded one. ``settings``: as in postgresql.conf."""
         self._folder = folder.resolve()
+        self._settings = settings or {}
         self._binaries = binaries or embedded_binaries()
         self._socket_folder = self._folder
 
@@ -57,19 +65,46 @@ class LocalPostgres:
     @property
     def process_id(self) -> int:
         """Id of its first process."""
-        return int((self._folder / "postmaster.pid").read_text().splitlines()[0])
+        lines = self._pid_file()
+        if not lines:
+            raise LocalPostgresError(f"no PostgreSQL runs in {self._folder}")
+        return int(lines[0])
 
     def start(self) -> None:
-        """Start it, the first time with an empty database, and return once it answers."""
+        """Start it, the first time with an empty database, and return once it answers.
+
+        :raises LocalPostgresError: it does not start; the message holds the end of its log.
+        """
         self._prepare()
-        if self._is_running():
-            self._socket_folder = Path((self._folder / "postmaster.pid").read_text().splitlines()[4])
-            return
+        if not self._take_over():
+            self._launch()
+
+    def _launch(self) -> None:
         self._socket_folder = _short(self._folder)
         self._own(self._socket_folder)
-        options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder}'"
+        settings = {"listen_addresses": "", "unix_socket_directories": str(self._socket_folder), **self._settings}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         log = self._folder / "server.log"
-        self._control("start", "-w", "-t", "60", "-l", str(log), "-o", options)
+        self._control("start", "-w", "-t", str(_START_SECONDS), "-l", str(log), "-o", options)
+
+    def _take_over(self) -> bool:
+        """Whether a server ran already; waits for one that is still starting, or still stopping."""
+        deadline = time.monotonic() + _START_SECONDS
+        while self._is_running():
+            lines = self._pid_file()
+            if len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready":
+                self._socket_folder = Path(lines[_SOCKET_LINE])
+                return True
+            if time.monotonic() > deadline:
+                raise LocalPostgresError(f"PostgreSQL in {self._folder} does not get ready\n{self._log_tail()}")
+            time.sleep(0.05)
+        return False
+
+    def _pid_file(self) -> list[str]:
+        try:
+            return (self._folder / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; "immediate" stops it as a crash would."""
@@ -100,9 +135,13 @@ class LocalPostgres:
     def _prepare(self) -> None:
         if (self._folder / "PG_VERSION").exists():
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._own(self._folder)
-        self._run("initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "-D", str(self._folder))
+        # Made beside and renamed: a half-made one must not be taken for a database.
+        new = self._folder.with_name(f"{self._folder.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        self._own(new)
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "-D", str(new))
+        new.rename(self._folder)
 
     def _is_running(self) -> bool:
         return self._call("pg_ctl", "-D", str(self._folder), "status").returncode == 0
