@@ -96,10 +96,11 @@ measurements = st.one_of(
 )
 devices = st.sets(st.integers(0, DEVICES - 1), min_size=1).map(sorted).map(tuple)
 selections = st.builds(Selection, devices, measurements, time_ranges(), st.sampled_from(Scope))
-steps = st.one_of(st.lists(batches(), max_size=4).map(tuple).map(Write), selections.map(Delete))
-programs = st.tuples(batches().map(lambda each: Write((each,))), st.lists(steps, max_size=5)).map(
-    lambda parts: [parts[0], *parts[1]]
-)
+#: What is asked about: often everything, since a random selection is often empty.
+questions = st.one_of(st.just(Selection(tuple(range(DEVICES)))), selections)
+writes = st.lists(batches(), min_size=1, max_size=4).map(tuple).map(Write)
+steps = st.one_of(writes, writes, selections.map(Delete))
+programs = st.tuples(writes, st.lists(steps, max_size=5)).map(lambda parts: [parts[0], *parts[1]])
 
 
 def moved(selection: Selection, first_device: int) -> Selection:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import TelemetryStore
 from tests.conformance.answers import answers
-from tests.conformance.programs import DEVICES, Step, moved, programs, run, selections
+from tests.conformance.programs import DEVICES, Step, moved, programs, questions, run
 from tests.conformance.reading import NewDevice
 
 
@@ -25,7 +25,7 @@ from tests.conformance.reading import NewDevice
 )
 @given(
     program=programs,
-    selection=selections,
+    selection=questions,
     page_size=st.integers(1, 8),
     window_us=st.sampled_from([1, 3_000, 10**6, 10**17]),
 )
