@@ -1,0 +1,75 @@
+"""The client library of the telemetry service: :class:`TelemetryClient` for asyncio, :class:`BlockingTelemetryClient`
+for threads."""
+
+from __future__ import annotations
+
+from iotflow.telemetry._blocking import BlockingTelemetryClient
+from iotflow.telemetry._blocking_stream import BlockingWriteStream
+from iotflow.telemetry._client import TelemetryClient
+from iotflow.telemetry._columns import Columns, encode_columns
+from iotflow.telemetry._devices import Device, DevicePage
+from iotflow.telemetry._enums import Aggregation, Kind, Order, Phase, RejectionReason, Store, TimePrecision
+from iotflow.telemetry._errors import (
+    AbortedError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    FieldViolation,
+    InvalidArgumentError,
+    OutOfRangeError,
+    OverloadedError,
+    TelemetryError,
+    UnavailableError,
+)
+from iotflow.telemetry._ledger import Acknowledgement, Sent
+from iotflow.telemetry._migration import Guard, Migration, PhaseChange, StoreStatus
+from iotflow.telemetry._points import AggregateRow, Aggregates, LatestPoints, Page, Point, SeriesInfo, SeriesList
+from iotflow.telemetry._records import Record, Rejection, WriteResult
+from iotflow.telemetry._series import SeriesData, SeriesSet
+from iotflow.telemetry._stream import WriteStream
+from iotflow.telemetry._values import Json
+
+__all__ = [
+    "AbortedError",
+    "Acknowledgement",
+    "AggregateRow",
+    "Aggregates",
+    "Aggregation",
+    "BlockingTelemetryClient",
+    "BlockingWriteStream",
+    "Columns",
+    "DeadlineExceededError",
+    "Device",
+    "DevicePage",
+    "FailedPreconditionError",
+    "FieldViolation",
+    "Guard",
+    "InvalidArgumentError",
+    "Json",
+    "Kind",
+    "LatestPoints",
+    "Migration",
+    "Order",
+    "OutOfRangeError",
+    "OverloadedError",
+    "Page",
+    "Phase",
+    "PhaseChange",
+    "Point",
+    "Record",
+    "Rejection",
+    "RejectionReason",
+    "Sent",
+    "SeriesData",
+    "SeriesInfo",
+    "SeriesList",
+    "SeriesSet",
+    "Store",
+    "StoreStatus",
+    "TelemetryClient",
+    "TelemetryError",
+    "TimePrecision",
+    "UnavailableError",
+    "WriteResult",
+    "WriteStream",
+    "encode_columns",
+]

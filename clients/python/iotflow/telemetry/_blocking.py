@@ -1,0 +1,270 @@
+"""The blocking client: the twin of the asyncio client for threads, over the same calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from iotflow.telemetry import _calls
+from iotflow.telemetry._attempts import Attempts
+from iotflow.telemetry._blocking_stream import BlockingWriteStream
+from iotflow.telemetry._calls import Answer, Call
+from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
+from iotflow.telemetry._devices import Device, DevicePage
+from iotflow.telemetry._enums import Aggregation, Order, Phase, Store
+from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
+from iotflow.telemetry._migration import Migration
+from iotflow.telemetry._points import Aggregates, LatestPoints, Page, Point, SeriesList
+from iotflow.telemetry._records import Record, WriteResult
+from iotflow.telemetry._series import SeriesCollector, SeriesData, SeriesSet, decode_batch
+from iotflow.telemetry._status import error_of
+from iotflow.telemetry._times import Moment
+
+
+class BlockingTelemetryClient:
+    """TelemetryClient for threads: the same methods, arguments, answers and errors, without await.
+
+    Any number of threads may share it.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+    ) -> None:
+        options = channel_options(max_message_bytes)
+        if credentials is None:
+            self._channel = grpc.insecure_channel(address, options)
+        else:
+            self._channel = grpc.secure_channel(address, credentials, options)
+        self._methods = methods_of(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls under way are cancelled."""
+        self._channel.close()
+
+    def write(
+        self,
+        records: Iterable[Record],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> WriteResult:
+        """See TelemetryClient.write."""
+        return self._answer(_calls.write(records), timeout)
+
+    def write_stream(self, *, window_bytes: int = DEFAULT_WINDOW_BYTES) -> BlockingWriteStream:
+        """See TelemetryClient.write_stream."""
+        return BlockingWriteStream(self._methods["WriteTelemetryStream"], window_bytes)
+
+    def query(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Page:
+        """See TelemetryClient.query."""
+        return self._answer(
+            _calls.query(device_ids, user_id, measurements, start, end, order, page_size, page_token), timeout
+        )
+
+    def iter_points(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        page_size: int = 0,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Iterator[Point]:
+        """See TelemetryClient.iter_points."""
+        ids, names, token = list(device_ids), list(measurements), ""
+        while True:
+            page = self._answer(_calls.query(ids, user_id, names, start, end, order, page_size, token), timeout)
+            yield from page.points
+            token = page.next_page_token
+            if not token:
+                return
+
+    def query_columns(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> SeriesSet:
+        """See TelemetryClient.query_columns."""
+        collector = SeriesCollector()
+        for response in self._responses(
+            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
+        ):
+            collector.add(response)
+        return collector.result()
+
+    def iter_columns(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Iterator[SeriesData]:
+        """See TelemetryClient.iter_columns."""
+        for response in self._responses(
+            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
+        ):
+            for batch in response.batches:
+                yield from decode_batch(batch)
+
+    def aggregate(
+        self,
+        aggregations: Iterable[Aggregation | str],
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        window: timedelta | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Aggregates:
+        """See TelemetryClient.aggregate."""
+        return self._answer(
+            _calls.aggregate(aggregations, device_ids, user_id, measurements, start, end, window), timeout
+        )
+
+    def latest(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> LatestPoints:
+        """See TelemetryClient.latest."""
+        return self._answer(_calls.latest(device_ids, user_id, measurements), timeout)
+
+    def delete(
+        self,
+        device_id: int,
+        *,
+        start: Moment,
+        end: Moment,
+        measurements: Iterable[str] = (),
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> tuple[Store, ...]:
+        """See TelemetryClient.delete."""
+        return self._answer(_calls.delete(device_id, measurements, start, end), timeout)
+
+    def list_series(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> SeriesList:
+        """See TelemetryClient.list_series."""
+        return self._answer(_calls.list_series(device_ids, user_id), timeout)
+
+    def get_migration(
+        self,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Migration:
+        """See TelemetryClient.get_migration."""
+        return self._answer(_calls.get_migration(), timeout)
+
+    def advance_phase(
+        self,
+        *,
+        expected_phase: Phase | str | None = None,
+        changed_by: str = "",
+        reason: str = "",
+        force: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Migration:
+        """See TelemetryClient.advance_phase."""
+        return self._answer(_calls.advance_phase(expected_phase, changed_by, reason, force), timeout)
+
+    def roll_back_phase(
+        self,
+        *,
+        expected_phase: Phase | str | None = None,
+        changed_by: str = "",
+        reason: str = "",
+        force: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Migration:
+        """See TelemetryClient.roll_back_phase."""
+        return self._answer(_calls.roll_back_phase(expected_phase, changed_by, reason, force), timeout)
+
+    def register_device(
+        self,
+        device_id: int,
+        user_id: int = 0,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Device:
+        """See TelemetryClient.register_device."""
+        return self._answer(_calls.register_device(device_id, user_id), timeout)
+
+    def list_devices(
+        self,
+        *,
+        user_id: int = 0,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> DevicePage:
+        """See TelemetryClient.list_devices."""
+        return self._answer(_calls.list_devices(user_id, page_size, page_token), timeout)
+
+    def _answer(self, call: Call[Answer], timeout: float) -> Answer:
+        attempts = Attempts(timeout, is_repeated=call.is_repeated)
+        while True:
+            try:
+                return call.decode(self._methods[call.method](call.request, timeout=attempts.seconds_left))
+            except grpc.RpcError as error:
+                pause = attempts.pause_after(error_of(error))
+            time.sleep(pause)
+
+    def _responses(self, request: Any, timeout: float) -> Iterator[Any]:
+        call = self._methods["QueryTelemetryStream"](request, timeout=timeout)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+        finally:
+            # Whoever stops early does not leave the server sending.
+            call.cancel()

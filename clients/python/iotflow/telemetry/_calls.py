@@ -1,0 +1,168 @@
+"""Every call: its request from arguments, and its answer from the response. Both clients send these and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from iotflow.telemetry._devices import Device, DevicePage, decode_device, decode_devices
+from iotflow.telemetry._enums import Aggregation, Order, Phase, Store, number_of
+from iotflow.telemetry._errors import invalid
+from iotflow.telemetry._filters import bounds, devices, names, telemetry_filter
+from iotflow.telemetry._migration import Migration, decode_migration, transition
+from iotflow.telemetry._points import (
+    Aggregates,
+    LatestPoints,
+    Page,
+    SeriesList,
+    decode_aggregates,
+    decode_latest,
+    decode_page,
+    decode_series_list,
+)
+from iotflow.telemetry._records import Record, WriteResult, decode_write, encode_records, int32, stores_of
+from iotflow.telemetry._times import Moment, duration_message
+from iotflow.telemetry.v1 import access_service_pb2, migration_service_pb2, telemetry_service_pb2
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """A method by name, its request, and what makes an answer of the response.
+
+    ``is_repeated`` calls are sent again by the client itself while the service is unavailable. Reads are not among
+    them: gRPC repeats those by the channel's service config.
+    """
+
+    method: str
+    request: Message
+    decode: Callable[[Any], Answer]
+    is_repeated: bool = False
+
+
+def write(records: Iterable[Record]) -> Call[WriteResult]:
+    """Without a timestamp a record would be stored once more, at another moment, each time it is sent."""
+    listed = list(records)
+    is_repeated = all(isinstance(record, Record) and record.timestamp is not None for record in listed)
+    return Call("WriteTelemetry", encode_records(listed), decode_write, is_repeated)
+
+
+def query(
+    device_ids: Iterable[int],
+    user_id: int,
+    measurements: Iterable[str],
+    start: Moment | None,
+    end: Moment | None,
+    order: Order | str,
+    page_size: int,
+    page_token: str,
+) -> Call[Page]:
+    """One page."""
+    request = telemetry_service_pb2.QueryTelemetryRequest(
+        filter=telemetry_filter(device_ids, user_id, measurements, start, end),
+        order=_order(order),
+        page_size=int32(page_size, "page_size"),
+        page_token=page_token,
+    )
+    return Call("QueryTelemetry", request, decode_page)
+
+
+def query_stream(
+    device_ids: Iterable[int],
+    user_id: int,
+    measurements: Iterable[str],
+    start: Moment | None,
+    end: Moment | None,
+    order: Order | str,
+) -> telemetry_service_pb2.QueryTelemetryStreamRequest:
+    """The request of a stream of columns."""
+    return telemetry_service_pb2.QueryTelemetryStreamRequest(
+        filter=telemetry_filter(device_ids, user_id, measurements, start, end), order=_order(order)
+    )
+
+
+def aggregate(
+    aggregations: Iterable[Aggregation | str],
+    device_ids: Iterable[int],
+    user_id: int,
+    measurements: Iterable[str],
+    start: Moment | None,
+    end: Moment | None,
+    window: timedelta | None,
+) -> Call[Aggregates]:
+    """Aggregates of each series."""
+    if isinstance(aggregations, str):
+        raise invalid("aggregations", f"{aggregations!r} is one word: give a list")
+    words = tuple(aggregations)
+    numbers: Any = [number_of(Aggregation, word, f"aggregations[{index}]") for index, word in enumerate(words)]
+    request = telemetry_service_pb2.AggregateTelemetryRequest(
+        filter=telemetry_filter(device_ids, user_id, measurements, start, end),
+        aggregations=numbers,
+        window=None if window is None else duration_message(window, "window"),
+    )
+    asked = tuple(Aggregation(str(word).lower()) for word in words)
+    return Call("AggregateTelemetry", request, lambda response: decode_aggregates(response, asked))
+
+
+def latest(device_ids: Iterable[int], user_id: int, measurements: Iterable[str]) -> Call[LatestPoints]:
+    """The latest point of each series."""
+    request = telemetry_service_pb2.GetLatestTelemetryRequest(
+        **devices(device_ids, user_id), measurements=names(measurements)
+    )
+    return Call("GetLatestTelemetry", request, decode_latest)
+
+
+def delete(device_id: int, measurements: Iterable[str], start: Moment, end: Moment) -> Call[tuple[Store, ...]]:
+    """Delete a range of a device."""
+    request = telemetry_service_pb2.DeleteTelemetryRequest(
+        device_id=int32(device_id, "device_id"), measurements=names(measurements), **bounds(start, end)
+    )
+    return Call("DeleteTelemetry", request, lambda response: stores_of(response.deleted_from))
+
+
+def list_series(device_ids: Iterable[int], user_id: int) -> Call[SeriesList]:
+    """The series of devices."""
+    request = telemetry_service_pb2.ListSeriesRequest(**devices(device_ids, user_id))
+    return Call("ListSeries", request, decode_series_list)
+
+
+def get_migration() -> Call[Migration]:
+    """Where the migration stands."""
+    return Call("GetMigration", migration_service_pb2.GetMigrationRequest(), decode_migration)
+
+
+def advance_phase(expected: Phase | str | None, changed_by: str, reason: str, force: bool) -> Call[Migration]:
+    """Move to the next phase."""
+    request = migration_service_pb2.AdvancePhaseRequest(**transition(expected, changed_by, reason, force))
+    return Call("AdvancePhase", request, decode_migration)
+
+
+def roll_back_phase(expected: Phase | str | None, changed_by: str, reason: str, force: bool) -> Call[Migration]:
+    """Move to the phase before."""
+    request = migration_service_pb2.RollBackPhaseRequest(**transition(expected, changed_by, reason, force))
+    return Call("RollBackPhase", request, decode_migration)
+
+
+def register_device(device_id: int, user_id: int) -> Call[Device]:
+    """Register a device."""
+    request = access_service_pb2.RegisterDeviceRequest(
+        device_id=int32(device_id, "device_id"), user_id=int32(user_id, "user_id")
+    )
+    return Call("RegisterDevice", request, decode_device)
+
+
+def list_devices(user_id: int, page_size: int, page_token: str) -> Call[DevicePage]:
+    """One page of devices."""
+    request = access_service_pb2.ListDevicesRequest(
+        user_id=int32(user_id, "user_id"), page_size=int32(page_size, "page_size"), page_token=page_token
+    )
+    return Call("ListDevices", request, decode_devices)
+
+
+def _order(order: Order | str) -> Any:
+    return number_of(Order, order, "order")

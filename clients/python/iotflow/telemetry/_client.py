@@ -1,0 +1,323 @@
+"""The asyncio client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from iotflow.telemetry import _calls
+from iotflow.telemetry._attempts import Attempts
+from iotflow.telemetry._calls import Answer, Call
+from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
+from iotflow.telemetry._devices import Device, DevicePage
+from iotflow.telemetry._enums import Aggregation, Order, Phase, Store
+from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
+from iotflow.telemetry._migration import Migration
+from iotflow.telemetry._points import Aggregates, LatestPoints, Page, Point, SeriesList
+from iotflow.telemetry._records import Record, WriteResult
+from iotflow.telemetry._series import SeriesCollector, SeriesData, SeriesSet, decode_batch
+from iotflow.telemetry._status import error_of
+from iotflow.telemetry._stream import WriteStream
+from iotflow.telemetry._times import Moment
+
+
+class TelemetryClient:
+    """Speaks to one service from one asyncio event loop; any number of tasks may share it.
+
+    ``address`` is host:port. Without ``credentials`` the connection is not encrypted. It is made with the first call,
+    kept alive, and made again when it was lost.
+
+    Every method has ``timeout`` in seconds. Reads are repeated up to three times while the service is unavailable; so
+    is a write all of whose records carry timestamps, since storing the same point again changes nothing (unless
+    somebody else wrote that very point in between). Other writes are sent once: after an UnavailableError it is not
+    known whether they were stored.
+
+    Where points are chosen, give ``device_ids`` or ``user_id`` (all devices of that user); ``measurements`` by name,
+    none for all; a range [start, end), None for no bound. Moments are aware datetimes, numpy.datetime64 (UTC) or
+    ints of microseconds since 1970.
+
+    Errors are TelemetryError: InvalidArgumentError names the field at fault, UnavailableError says that the service
+    or its store is away, DeadlineExceededError that ``timeout`` has passed, OverloadedError when to come again.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+    ) -> None:
+        self._address = address
+        self._credentials = credentials
+        self._options = channel_options(max_message_bytes)
+        self._channel: grpc.aio.Channel | None = None
+        self._known: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls under way are cancelled."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    async def write(
+        self,
+        records: Iterable[Record],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> WriteResult:
+        """Store records, at most 10,000 by the server's default; return once every accepted point is durable.
+
+        Points that cannot be stored are named in ``rejections`` while the others are stored. Sent again while the
+        service is unavailable if every record has a timestamp; see the class.
+
+        :raises InvalidArgumentError: a record cannot be sent, or there is none, or too many.
+        """
+        return await self._answer(_calls.write(records), timeout)
+
+    def write_stream(self, *, window_bytes: int = DEFAULT_WINDOW_BYTES) -> WriteStream:
+        """A stream to write columns by, to be used with ``async with``.
+
+        At most ``window_bytes`` are sent and not yet acknowledged; then sending waits.
+        """
+        return WriteStream(self._methods["WriteTelemetryStream"], window_bytes)
+
+    async def query(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Page:
+        """One page of points, ordered by timestamp, device and measurement.
+
+        ``page_size`` is 1 to 10,000 points, 0 for 1,000. ``page_token`` is ``next_page_token`` of the page before, with
+        all else as it was. Unknown devices and measurements have no points and are no error.
+        """
+        return await self._answer(
+            _calls.query(device_ids, user_id, measurements, start, end, order, page_size, page_token), timeout
+        )
+
+    async def iter_points(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        page_size: int = 0,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> AsyncIterator[Point]:
+        """All points in the order of query, page by page; ``timeout`` is that of each page."""
+        ids, names, token = list(device_ids), list(measurements), ""
+        while True:
+            page = await self._answer(_calls.query(ids, user_id, names, start, end, order, page_size, token), timeout)
+            for point in page.points:
+                yield point
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def query_columns(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> SeriesSet:
+        """Whole ranges as numpy columns, one SeriesData for each device and measurement; all of it in memory."""
+        collector = SeriesCollector()
+        async for response in self._responses(
+            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
+        ):
+            collector.add(response)
+        return collector.result()
+
+    async def iter_columns(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        order: Order | str = Order.ASCENDING,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> AsyncIterator[SeriesData]:
+        """The same in blocks of about 1 MiB as they arrive: devices ascending, a series in several blocks."""
+        async for response in self._responses(
+            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
+        ):
+            for batch in response.batches:
+                for block in decode_batch(batch):
+                    yield block
+
+    async def aggregate(
+        self,
+        aggregations: Iterable[Aggregation | str],
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        start: Moment | None = None,
+        end: Moment | None = None,
+        window: timedelta | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Aggregates:
+        """Aggregates of each series, over the whole range or by windows of at least 1 ms aligned to 1970.
+
+        :raises InvalidArgumentError: an aggregation is not for a series' kind, or there is too much to read.
+        :raises OutOfRangeError: a sum of integers is beyond 64 bits.
+        """
+        return await self._answer(
+            _calls.aggregate(aggregations, device_ids, user_id, measurements, start, end, window), timeout
+        )
+
+    async def latest(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        measurements: Iterable[str] = (),
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> LatestPoints:
+        """The point with the greatest timestamp of each series."""
+        return await self._answer(_calls.latest(device_ids, user_id, measurements), timeout)
+
+    async def delete(
+        self,
+        device_id: int,
+        *,
+        start: Moment,
+        end: Moment,
+        measurements: Iterable[str] = (),
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> tuple[Store, ...]:
+        """Delete a device's points in [start, end), and without ``measurements`` their metadata too. Never repeated.
+
+        Returns the stores they were deleted from.
+        """
+        return await self._answer(_calls.delete(device_id, measurements, start, end), timeout)
+
+    async def list_series(
+        self,
+        *,
+        device_ids: Iterable[int] = (),
+        user_id: int = 0,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> SeriesList:
+        """The series of devices that hold at least one point."""
+        return await self._answer(_calls.list_series(device_ids, user_id), timeout)
+
+    async def get_migration(
+        self,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Migration:
+        """Where the migration stands, and what the next step waits for."""
+        return await self._answer(_calls.get_migration(), timeout)
+
+    async def advance_phase(
+        self,
+        *,
+        expected_phase: Phase | str | None = None,
+        changed_by: str = "",
+        reason: str = "",
+        force: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Migration:
+        """Move to the next phase. ``changed_by`` and ``reason`` are kept in the history; ``force`` needs a reason.
+
+        :raises AbortedError: the phase is not ``expected_phase``.
+        :raises FailedPreconditionError: guards do not hold; ``violations`` name them.
+        """
+        return await self._answer(_calls.advance_phase(expected_phase, changed_by, reason, force), timeout)
+
+    async def roll_back_phase(
+        self,
+        *,
+        expected_phase: Phase | str | None = None,
+        changed_by: str = "",
+        reason: str = "",
+        force: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Migration:
+        """Move back to the phase before; arguments and errors are those of advance_phase."""
+        return await self._answer(_calls.roll_back_phase(expected_phase, changed_by, reason, force), timeout)
+
+    async def register_device(
+        self,
+        device_id: int,
+        user_id: int = 0,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Device:
+        """Register a device, or give it to another user.
+
+        :raises FailedPreconditionError: it has another owner and points, in a phase that writes IoTDB.
+        """
+        return await self._answer(_calls.register_device(device_id, user_id), timeout)
+
+    async def list_devices(
+        self,
+        *,
+        user_id: int = 0,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> DevicePage:
+        """One page of registered devices by id; ``user_id`` 0 for all."""
+        return await self._answer(_calls.list_devices(user_id, page_size, page_token), timeout)
+
+    @property
+    def _methods(self) -> dict[str, Any]:
+        # A channel belongs to the loop it is made in, so it is made with the first call.
+        if self._channel is None:
+            self._channel = self._connected()
+            self._known = methods_of(self._channel)
+        return self._known
+
+    def _connected(self) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self._address, self._options)
+        return grpc.aio.secure_channel(self._address, self._credentials, self._options)
+
+    async def _answer(self, call: Call[Answer], timeout: float) -> Answer:
+        attempts = Attempts(timeout, is_repeated=call.is_repeated)
+        while True:
+            try:
+                return call.decode(await self._methods[call.method](call.request, timeout=attempts.seconds_left))
+            except grpc.RpcError as error:
+                pause = attempts.pause_after(error_of(error))
+            await asyncio.sleep(pause)
+
+    async def _responses(self, request: Any, timeout: float) -> AsyncIterator[Any]:
+        try:
+            async for response in self._methods["QueryTelemetryStream"](request, timeout=timeout):
+                yield response
+        except grpc.RpcError as error:
+            raise error_of(error) from None

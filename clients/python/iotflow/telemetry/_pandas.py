@@ -1,0 +1,46 @@
+"""Columns as pandas objects. Pandas is imported only when one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NULLABLE = {np.dtype(np.int64): "Int64", np.dtype(np.bool_): "boolean"}
+
+
+def series_of(name: str, timestamps: NDArray[np.datetime64], values: NDArray[Any]) -> pd.Series[Any]:
+    """A Series over a DatetimeIndex in UTC."""
+    return _imported().Series(values, index=_index(timestamps), name=name)  # type: ignore[no-any-return]
+
+
+def frame_of(columns: Sequence[tuple[Hashable, NDArray[np.datetime64], NDArray[Any]]]) -> pd.DataFrame:
+    """A DataFrame with a column for each (key, timestamps, values), over all their timestamps."""
+    pandas = _imported()
+    if not columns:
+        return pandas.DataFrame(index=_index(np.empty(0, dtype="datetime64[us]")))  # type: ignore[no-any-return]
+    parts = [
+        pandas.Series(values, index=_index(timestamps), dtype=_NULLABLE.get(values.dtype, values.dtype))
+        for _, timestamps, values in columns
+    ]
+    keys = pandas.MultiIndex.from_tuples([key for key, _, _ in columns], names=["device_id", "measurement"])
+    frame = pandas.concat(parts, axis=1, sort=False).sort_index()
+    frame.columns = keys
+    return frame  # type: ignore[no-any-return]
+
+
+def _index(timestamps: NDArray[np.datetime64]) -> Any:
+    return _imported().DatetimeIndex(timestamps, name="timestamp").tz_localize("UTC")
+
+
+def _imported() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("pandas is not installed: pip install 'iotflow-telemetry[pandas]'") from error
+    return pandas
