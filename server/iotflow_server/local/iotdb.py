@@ -28,7 +28,8 @@ _PORTS: Final = (
 )
 _CONFIG_NODE: Final = "org.apache.iotdb.confignode.service.ConfigNode"
 _DATA_NODE: Final = "org.apache.iotdb.db.service.DataNode"
-_HEAP: Final = {"confignode": "192m", "datanode": "768m"}
+#: Heap, and memory beside it: each schema region takes 16 MB of that for its log.
+_MEMORY: Final = {"confignode": ("192m", "128m"), "datanode": ("768m", "768m")}
 _OPENED: Final = ("lang", "util", "util.concurrent", "nio", "io", "net")
 _READY: Final = {"confignode": b"joined the cluster", "datanode": b"set up successfully"}
 #: Below the range that outgoing connections take their ports from, so that a restart finds its ports free.
@@ -120,9 +121,10 @@ class LocalIotdb:
 
     def _launch(self, runtime: str, library: Path, node: str, main: str) -> None:
         variables = {"confignode": "CONFIGNODE", "datanode": "IOTDB"}
+        heap, direct = _MEMORY[node]
         options = [
-            f"-Xmx{_HEAP[node]}",
-            "-XX:MaxDirectMemorySize=128m",
+            f"-Xmx{heap}",
+            f"-XX:MaxDirectMemorySize={direct}",
             "-XX:+UseSerialGC",
             f"-D{variables[node]}_HOME={self.folder}",
             f"-D{variables[node]}_CONF={self.folder / 'conf'}",
@@ -163,6 +165,8 @@ class LocalIotdb:
             "dn_seed_config_node": seed,
             "schema_replication_factor": "1",
             "data_replication_factor": "1",
+            "schema_region_group_extension_policy": "CUSTOM",
+            "default_schema_region_group_num_per_database": "1",
             # In the default mode, ASYNC, a write is acknowledged before it is on its way to the disk.
             "wal_mode": "SYNC",
             "cn_metric_reporter_list": "",

@@ -14,10 +14,15 @@ def is_json_container(text: str) -> bool:
     if text.lstrip(_JSON_WHITE_SPACE)[:1] not in ("{", "["):
         return False
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _refuse_constant(word: str) -> None:
+    # NaN and the infinities: Python writes and reads them, but they are no JSON, and PostgreSQL refuses them.
+    raise ValueError(word)
 
 
 def same_json(one: str, other: str) -> bool:

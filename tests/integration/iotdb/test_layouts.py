@@ -23,6 +23,7 @@ def insert_texts(session: Session, device: str, millisecond: int, values: dict[s
 async def test_what_the_older_system_wrote_is_read(iotdb_store: IotdbStore, raw: Session, users: str) -> None:
     insert_texts(raw, users, 5, {"temperature": "22.5", "on": "true", "state": '"ok"', "meta_device_type": '"pump"'})
     raw.execute(f"""INSERT INTO {users}(time, state) VALUES (6, '{{"a": [1]}}')""")
+    raw.execute(f"""INSERT INTO {users}(time, state) VALUES (7, '{{"a": NaN}}')""")
     raw.execute(f"CREATE TIMESERIES {users}.meta_user_id INT64")
     raw.execute(f"INSERT INTO {users}(time, meta_user_id) VALUES (5, 7)")
     assert await read(iotdb_store, 1) == {
@@ -30,6 +31,7 @@ async def test_what_the_older_system_wrote_is_read(iotdb_store: IotdbStore, raw:
         ("on", 5): (Kind.BOOLEAN, True),
         ("state", 5): (Kind.TEXT, "ok"),
         ("state", 6): (Kind.JSON, '{"a": [1]}'),
+        ("state", 7): (Kind.TEXT, '{"a": NaN}'),
         ("meta_device_type", 5): (Kind.TEXT, "pump"),
         ("meta_user_id", 5): (Kind.INTEGER, 7),
     }
