@@ -10,7 +10,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -115,22 +116,22 @@ class LocalPostgres:
 
     def kill(self) -> None:
         """End all its processes at once (SIGKILL)."""
+        # First of all the one that would see the others die and start them anew.
+        _signal([self.process_id], signal.SIGSTOP)
         processes = [*_children(self.process_id), self.process_id]
-        for process_id in processes:
-            os.kill(process_id, signal.SIGKILL)
+        _signal(processes, signal.SIGKILL)
         # Its next start would take a process that is still ending for a running server.
         while any(Path(f"/proc/{process_id}").exists() for process_id in processes):
             time.sleep(0.01)
 
     def freeze(self) -> None:
         """Stop all its processes (SIGSTOP): connections stay, nothing answers."""
-        for process_id in [self.process_id, *_children(self.process_id)]:
-            os.kill(process_id, signal.SIGSTOP)
+        _signal([self.process_id], signal.SIGSTOP)
+        _signal(_children(self.process_id), signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let frozen processes go on."""
-        for process_id in [*_children(self.process_id), self.process_id]:
-            os.kill(process_id, signal.SIGCONT)
+        _signal([*_children(self.process_id), self.process_id], signal.SIGCONT)
 
     def _prepare(self) -> None:
         if (self._folder / "PG_VERSION").exists():
@@ -152,7 +153,8 @@ class LocalPostgres:
     def _run(self, program: str, *arguments: str) -> None:
         done = self._call(program, *arguments)
         if done.returncode != 0:
-            raise LocalPostgresError(f"{program} failed in {self._folder}: {done.stdout.strip()}\n{self._log_tail()}")
+            reason = done.stdout.strip() or f"exit code {done.returncode}"
+            raise LocalPostgresError(f"{program} failed in {self._folder}: {reason}\n{self._log_tail()}")
 
     def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         # A file takes the output: a pipe would stay open as long as the server, which inherits it.
@@ -207,5 +209,14 @@ def _open_way(folder: Path) -> None:
 
 
 def _children(process_id: int) -> list[int]:
-    listed = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    try:
+        listed = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    except FileNotFoundError:
+        return []
     return [int(child) for child in listed.split()]
+
+
+def _signal(process_ids: Iterable[int], number: signal.Signals) -> None:
+    for process_id in process_ids:
+        with suppress(ProcessLookupError):
+            os.kill(process_id, number)

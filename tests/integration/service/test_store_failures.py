@@ -24,8 +24,8 @@ IOTDB, POSTGRES = Store.STORE_IOTDB, Store.STORE_POSTGRES
 
 @pytest.fixture
 def settings(tmp_path: Path, own_postgres: LocalPostgres, own_iotdb: LocalIotdb) -> Settings:
-    iotdb = settings_for(own_iotdb, timeout=3.0)
-    return settings_of(tmp_path / "data", own_postgres.dsn, iotdb, postgres_timeout_seconds=3.0)
+    iotdb = settings_for(own_iotdb, timeout=15.0)
+    return settings_of(tmp_path / "data", own_postgres.dsn, iotdb, postgres_timeout_seconds=5.0)
 
 
 @pytest.fixture
