@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
 
 from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.pool import Connection
 
 _Key = tuple[int, str]
+#: Beyond so many series all are forgotten; what is not known costs a statement, not a mistake.
+_MOST_KNOWN: Final = 500_000
 
 
 def bit_of(kind: Kind) -> int:
@@ -32,16 +35,16 @@ class SeriesCatalogue:
         """Trust nothing that was known of the database."""
         self._known.clear()
 
-    @asynccontextmanager
-    async def remembering(self, connection: Connection, batches: Sequence[Batch]) -> AsyncIterator[None]:
-        """Insert the new series of batches within the caller's transaction, and know them once it is through."""
+    @contextmanager
+    def remembering(self, batches: Sequence[Batch]) -> Iterator[Mapping[_Key, int]]:
+        """Yield the series of batches that are new, to be inserted; they are known if the block succeeds.
+
+        The block holds the whole transaction: what was not committed must not be known.
+        """
         new = self._new(batches)
-        if new:
-            keys = sorted(new)
-            await connection.execute(
-                sql.REMEMBER_SERIES, [key[0] for key in keys], [key[1] for key in keys], [new[key] for key in keys]
-            )
-        yield
+        yield new
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
         for key, kinds in new.items():
             self._known[key] = self._known.get(key, 0) | kinds
 
@@ -53,3 +56,12 @@ class SeriesCatalogue:
                 if len(column) and not self._known.get(key, 0) & bit:
                     new[key] = new.get(key, 0) | bit
         return new
+
+
+async def insert_series(connection: Connection, new: Mapping[_Key, int]) -> None:
+    """Register series, and further kinds of those that are registered."""
+    keys = sorted(new)
+    if keys:
+        await connection.execute(
+            sql.REMEMBER_SERIES, [key[0] for key in keys], [key[1] for key in keys], [new[key] for key in keys]
+        )

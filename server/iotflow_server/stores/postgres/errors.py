@@ -11,12 +11,11 @@ import asyncpg
 from iotflow_server.stores.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 
-#: Classes of SQLSTATE after which the same call may succeed: connection, resources, operator, system, and
-#: transactions that lost against another.
-_PASSING: Final = ("08", "53", "57", "58", "40")
+#: Beginnings of SQLSTATE after which the same call may succeed: connection, resources, operator, system,
+#: transactions that lost against another, locks, and a standby that is not promoted yet.
+_PASSING: Final = ("08", "53", "57", "58", "40", "55P03", "25006")
 _NOT_NOW: Final = (
     OSError,
-    TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     EOFError,
@@ -32,6 +31,10 @@ def translated(place: str) -> Iterator[None]:
         raise
     except asyncpg.PostgresError as error:
         raise _of_server(error, place) from error
+    except TimeoutError as error:
+        raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place} in time") from error
+    except UnicodeEncodeError as error:
+        raise StoreRefusedError(StoreName.POSTGRES, f"text that is not Unicode: {error}") from error
     except _NOT_NOW as error:
         message = str(error) or type(error).__name__
         raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place}: {message}") from error
@@ -39,7 +42,12 @@ def translated(place: str) -> Iterator[None]:
 
 def _of_server(error: asyncpg.PostgresError, place: str) -> StoreError:
     state = error.sqlstate or ""
-    message = f"{error.args[0] if error.args else error} (SQLSTATE {state})"
+    message = message_of(error)
     if state.startswith(_PASSING) or isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
         return StoreUnavailableError(StoreName.POSTGRES, f"{place}: {message}")
     return StoreRefusedError(StoreName.POSTGRES, message)
+
+
+def message_of(error: asyncpg.PostgresError) -> str:
+    """What the server says, in one line, without the data that it may quote."""
+    return f"{error.args[0] if error.args else error} (SQLSTATE {error.sqlstate or ''})"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Batch, Column, Kind, is_metadata
 from iotflow_server.stores.postgres.rows import HEADER, TRAILER, PointRows, encode
+from iotflow_server.stores.selection import PointKey
 from iotflow_server.stores.store import OwnerLookup
 
 DATA_TABLE: Final = "telemetry_data"
@@ -37,15 +38,30 @@ class _Part:
 
 def copy_payloads(batches: Sequence[Batch], owner_of: OwnerLookup) -> dict[str, bytes]:
     """Return what COPY takes, by table. No key may come twice in the batches; see merging.py."""
+    encoded: dict[str, list[bytes]] = {}
+    for table, rows in _gathered(batches, owner_of):
+        encoded.setdefault(table, [HEADER]).append(encode(rows))
+    return {table: b"".join([*chunks, TRAILER]) for table, chunks in encoded.items()}
+
+
+def point_at(batches: Sequence[Batch], owner_of: OwnerLookup, table: str, line: int) -> PointKey | None:
+    """The point of a line, counted from 1, of what :func:`copy_payloads` returns for a table."""
+    index = line - 1
+    for _, rows in (one for one in _gathered(batches, owner_of) if one[0] == table):
+        if index < len(rows.timestamps):
+            return PointKey(int(rows.timestamps[index]), int(rows.device_ids[index]), rows.name)
+        index -= len(rows.timestamps)
+    return None
+
+
+def _gathered(batches: Sequence[Batch], owner_of: OwnerLookup) -> Iterator[tuple[str, PointRows]]:
     groups: dict[tuple[str, str, Kind, bool, bool], list[_Part]] = {}
     for part in _parts(batches, owner_of):
         column = part.column
         key = (table_of(column.name), column.name, column.kind, part.user_id != 0, part.metadata is not None)
         groups.setdefault(key, []).append(part)
-    encoded: dict[str, list[bytes]] = {}
     for (table, *_), parts in sorted(groups.items()):
-        encoded.setdefault(table, [HEADER]).append(encode(_rows(parts)))
-    return {table: b"".join([*chunks, TRAILER]) for table, chunks in encoded.items()}
+        yield table, _rows(parts)
 
 
 def _parts(batches: Iterable[Batch], owner_of: OwnerLookup) -> Iterator[_Part]:
@@ -91,19 +107,20 @@ def _metadata_json(batch: Batch) -> list[bytes | None] | None:
     columns = [column for column in batch.columns if is_metadata(column.name) and column.name != QUALITY_SERIES]
     if not columns:
         return None
-    objects: list[dict[str, Any]] = [{} for _ in batch.timestamps]
+    members: list[list[str]] = [[] for _ in batch.timestamps]
     for column in columns:
-        key = column.name.removeprefix(METADATA_PREFIX)
-        rows = range(len(objects)) if column.rows is None else column.rows
+        key = json.dumps(column.name.removeprefix(METADATA_PREFIX), ensure_ascii=False)
+        rows = range(len(members)) if column.rows is None else column.rows
         for row, value in zip(rows, column.values.tolist(), strict=True):
-            objects[row][key] = _plain(column.kind, value)
-    return [json.dumps(one, ensure_ascii=False).encode() if one else None for one in objects]
+            members[row].append(f"{key}:{_json(column.kind, value)}")
+    return [f"{{{','.join(one)}}}".encode() if one else None for one in members]
 
 
-def _plain(kind: Kind, value: Any) -> Any:
+def _json(kind: Kind, value: Any) -> str:
     if kind is Kind.JSON:
-        return json.loads(value)
+        # As it stands: to parse it would lose digits.
+        return str(value)
     if kind is Kind.NUMERIC and not math.isfinite(value):
         # JSON has no such number; PostgreSQL's own to_jsonb writes a string too.
-        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
-    return value
+        value = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return json.dumps(value, ensure_ascii=False)

@@ -10,11 +10,11 @@ from iotflow_server.stores.batch import Batch, Column
 
 
 def merge_by_device(batches: Sequence[Batch]) -> list[Batch]:
-    """Return at most one batch for each device, in the order in which the devices first come."""
+    """Return at most one batch for each device, devices ascending: an order that all writers lock keys in."""
     by_device: dict[int, list[Batch]] = {}
     for batch in batches:
         by_device.setdefault(batch.device_id, []).append(batch)
-    return [_merged(same) if len(same) > 1 else same[0] for same in by_device.values()]
+    return [_merged(same) if len(same) > 1 else same[0] for _, same in sorted(by_device.items())]
 
 
 def _merged(batches: Sequence[Batch]) -> Batch:

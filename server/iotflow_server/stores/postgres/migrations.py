@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
+import asyncpg
+
 from iotflow_server.stores.errors import StoreRefusedError
 from iotflow_server.stores.name import StoreName
-from iotflow_server.stores.postgres.pool import Connection
+from iotflow_server.stores.postgres.pool import Connection, transaction
 
 #: Any number that no other program locks in the same database.
 _LOCK: Final = 0x696F_7466_6C6F_7701
@@ -45,23 +47,21 @@ def bundled() -> tuple[Migration, ...]:
 
 
 async def migrate(connection: Connection, migrations: tuple[Migration, ...] | None = None) -> None:
-    """Apply what is missing; each file in a transaction of its own.
+    """Apply what is missing, all of it or nothing. Other instances wait until it is done.
 
-    :raises StoreRefusedError: an applied file was changed since, or the database is newer than this server.
+    :raises StoreRefusedError: an applied file was changed since, the database is newer than this server, or it
+        holds a table of that name which this server has not made.
     """
     wanted = bundled() if migrations is None else migrations
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-    try:
+    async with transaction(connection):
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await connection.execute(_APPLIED)
-        rows = await connection.fetch("SELECT version, name, checksum FROM schema_migrations")
+        rows = await connection.fetch("SELECT version, checksum FROM schema_migrations")
         applied = {row["version"]: row["checksum"] for row in rows}
         _check(wanted, applied)
         for migration in wanted:
             if migration.version not in applied:
                 await _apply(connection, migration)
-    finally:
-        if not connection.is_closed():
-            await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
 def _check(wanted: tuple[Migration, ...], applied: dict[int, str]) -> None:
@@ -79,11 +79,16 @@ def _check(wanted: tuple[Migration, ...], applied: dict[int, str]) -> None:
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
-    async with connection.transaction():
+    try:
         await connection.execute(migration.sql)
-        await connection.execute(
-            "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-            migration.version,
-            migration.name,
-            migration.checksum,
-        )
+    except asyncpg.DuplicateTableError as error:
+        raise StoreRefusedError(
+            StoreName.POSTGRES,
+            f"{error.args[0]}, and this server has not made it: rename it, or choose another database",
+        ) from error
+    await connection.execute(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+        migration.version,
+        migration.name,
+        migration.checksum,
+    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from iotflow_server.stores.batch import Timestamps
 from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
-from iotflow_server.stores.postgres.pool import Connection
+from iotflow_server.stores.postgres.pool import Connection, transaction
 
 MONTHS_AHEAD: Final = 3
 _LOCK: Final = 0x696F_7466_6C6F_7702
@@ -71,7 +71,7 @@ class Partitions:
         async with self._making:
             if self.are_known(table, periods):
                 return
-            async with connection.transaction():
+            async with transaction(connection):
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
                 attached = {row["relname"] for row in await connection.fetch(_ATTACHED)}
                 for period in periods:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -15,6 +16,9 @@ from iotflow_server.stores.postgres.clock import use_microseconds
 from iotflow_server.stores.postgres.errors import translated
 
 Connection = asyncpg.pool.PoolConnectionProxy
+
+#: A transaction whose process or machine has vanished lets go of its locks after so long.
+_IDLE_SECONDS: Final = 60
 
 
 class PostgresPool:
@@ -30,23 +34,28 @@ class PostgresPool:
         self.place = _place(dsn)
 
     async def open(self) -> None:
-        """Connect; nothing where it is connected.
-
-        :raises StoreUnavailableError: the server does not answer.
-        """
+        """Get ready to connect; the first call does."""
         async with self._opening:
             if self._pool is not None:
                 return
             with translated(self.place):
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
-                    min_size=1,
+                    # asyncpg would log a traceback for each try to hold a connection to a server that is away.
+                    min_size=0,
                     max_size=self._size,
                     timeout=self._timeout,
                     command_timeout=self._timeout,
                     init=use_microseconds,
                     max_inactive_connection_lifetime=60,
-                    server_settings={"application_name": "iotflow-server", "timezone": "UTC"},
+                    server_settings={
+                        "application_name": "iotflow-server",
+                        "timezone": "UTC",
+                        # What nobody waits for any more is not worked on.
+                        "statement_timeout": f"{int(self._timeout * 1000) + 1000}ms",
+                        "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
+                        "tcp_keepalives_idle": f"{_IDLE_SECONDS}",
+                    },
                 )
 
     async def close(self) -> None:
@@ -68,7 +77,29 @@ class PostgresPool:
             raise StoreUnavailableError(StoreName.POSTGRES, f"{self.place} is closed")
         with translated(self.place):
             async with self._pool.acquire(timeout=self._timeout) as connection:
-                yield connection
+                try:
+                    yield connection
+                except (TimeoutError, asyncio.CancelledError):
+                    # To end it in good order would be to wait for the same answer again.
+                    connection.terminate()
+                    raise
+
+
+@asynccontextmanager
+async def transaction(connection: Connection) -> AsyncIterator[None]:
+    """Run the block in a transaction; one that timed out or was cancelled ends with its connection."""
+    own = connection.transaction()
+    await own.start()
+    try:
+        yield
+    except (TimeoutError, asyncio.CancelledError):
+        raise
+    except BaseException:
+        # Where the connection is lost, so is the transaction.
+        with suppress(OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+            await own.rollback()
+        raise
+    await own.commit()
 
 
 def _place(dsn: str) -> str:

@@ -11,7 +11,7 @@ from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.migrations import migrate
 from iotflow_server.stores.postgres.partitions import Partitions
-from iotflow_server.stores.postgres.pool import PostgresPool
+from iotflow_server.stores.postgres.pool import PostgresPool, transaction
 from iotflow_server.stores.postgres.reader import PointReader
 from iotflow_server.stores.postgres.writer import PointWriter
 from iotflow_server.stores.selection import PointKey, Scope, Selection
@@ -80,7 +80,7 @@ class PostgresStore:
         devices = sorted(set(selection.device_ids))
         measurements = None if selection.measurements is None else list(selection.measurements)
         bounds = (selection.time_range.start, selection.time_range.end)
-        async with self.pool.connection() as connection, connection.transaction():
+        async with self.pool.connection() as connection, transaction(connection):
             if selection.scope is not Scope.METADATA:
                 await connection.execute(sql.DELETE_DATA, devices, measurements, *bounds)
             if selection.scope is not Scope.DATA:
