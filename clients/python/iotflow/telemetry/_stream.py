@@ -29,6 +29,7 @@ class WriteStream:
         self._changed = asyncio.Condition()
         self._sending = asyncio.Lock()
         self._error: TelemetryError | None = None
+        self._is_closed = False
         self._reader = asyncio.create_task(self._read(), name="write-stream-reader")
         #: What the last flush returned.
         self.result = WriteResult()
@@ -96,7 +97,7 @@ class WriteStream:
             async for response in self._call:
                 self._ledger.acknowledge(response)
                 await self._notify()
-            await self._end(ended_early())
+            await self._end(closed() if self._is_closed else ended_early())
         except grpc.RpcError as error:
             await self._end(error_of(error))
         except asyncio.CancelledError:
@@ -112,6 +113,7 @@ class WriteStream:
             self._changed.notify_all()
 
     async def _close(self) -> None:
+        self._is_closed = True
         self._call.cancel()
         self._reader.cancel()
         await asyncio.wait({self._reader})

@@ -1,0 +1,93 @@
+"""What people import stays."""
+
+from __future__ import annotations
+
+import inspect
+
+from iotflow import telemetry
+from iotflow.telemetry import BlockingTelemetryClient, BlockingWriteStream, TelemetryClient, WriteStream
+from iotflow.telemetry._channel import READS
+from iotflow.telemetry._enums import _WIRE
+from iotflow.telemetry.v1 import access_service_pb2, migration_service_pb2, telemetry_service_pb2
+
+NAMES = [
+    "AbortedError",
+    "Acknowledgement",
+    "AggregateRow",
+    "Aggregates",
+    "Aggregation",
+    "BlockingTelemetryClient",
+    "BlockingWriteStream",
+    "Columns",
+    "DeadlineExceededError",
+    "Device",
+    "DevicePage",
+    "FailedPreconditionError",
+    "FieldViolation",
+    "Guard",
+    "InvalidArgumentError",
+    "Json",
+    "Kind",
+    "LatestPoints",
+    "Migration",
+    "Order",
+    "OutOfRangeError",
+    "OverloadedError",
+    "Page",
+    "Phase",
+    "PhaseChange",
+    "Point",
+    "Record",
+    "Rejection",
+    "RejectionReason",
+    "Sent",
+    "SeriesData",
+    "SeriesInfo",
+    "SeriesList",
+    "SeriesSet",
+    "Store",
+    "StoreStatus",
+    "TelemetryClient",
+    "TelemetryError",
+    "TimePrecision",
+    "UnavailableError",
+    "WriteResult",
+    "WriteStream",
+    "encode_columns",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert telemetry.__all__ == NAMES
+    assert all(hasattr(telemetry, name) for name in NAMES)
+
+
+def parameters(kind: type) -> dict[str, list[tuple[str, object, object]]]:
+    return {
+        name: [(each.name, each.kind, each.default) for each in inspect.signature(method).parameters.values()]
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+def test_the_blocking_twins_take_the_same_arguments() -> None:
+    assert parameters(TelemetryClient) == parameters(BlockingTelemetryClient)
+    assert parameters(WriteStream) == parameters(BlockingWriteStream)
+
+
+def test_every_enum_has_the_words_of_its_proto() -> None:
+    for kind, (wire, prefix) in _WIRE.items():
+        words = {word.name for word in kind} - {"UNKNOWN"}
+        assert {prefix + word for word in words} | {prefix + "UNSPECIFIED"} == set(wire.keys())
+
+
+def test_gRPC_repeats_exactly_the_calls_without_side_effects() -> None:  # noqa: N802
+    files = (telemetry_service_pb2, migration_service_pb2, access_service_pb2)
+    services = {name: service for file in files for name, service in file.DESCRIPTOR.services_by_name.items()}
+    without_side_effects = {
+        name: tuple(method.name for method in service.methods if method.GetOptions().idempotency_level == 1)
+        for name, service in services.items()
+    }
+    assert {name: set(methods) for name, methods in without_side_effects.items()} == {
+        name: set(methods) for name, methods in READS.items()
+    }
