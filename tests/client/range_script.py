@@ -8,6 +8,7 @@ import sys
 import warnings
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from iotflow.telemetry import (  # noqa: E402
 )
 
 AT = datetime(2026, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
-VALUES = {
+VALUES: dict[str, Any] = {
     "a": -0.0,
     "b": math.nan,
     "c": 2**53 + 1,
@@ -80,11 +81,11 @@ async def refusal(client: TelemetryClient) -> str:
     return ""
 
 
-def check(data: object) -> None:
+def check(data: Any) -> None:
     """The integers are exact, and the masked one is missing."""
-    assert data.values.tolist() == np.delete(NUMBERS, 2).tolist(), data  # type: ignore[attr-defined]
-    assert data.metadata["site"].compressed().tolist() == ["north"] * (COUNT - 1)  # type: ignore[attr-defined]
-    assert set(data.quality_flags.tolist()) == {-3}  # type: ignore[attr-defined]
+    assert data.values.tolist() == np.delete(NUMBERS, 2).tolist(), data
+    assert data.metadata["site"].compressed().tolist() == ["north"] * (COUNT - 1)
+    assert set(data.quality_flags.tolist()) == {-3}
 
 
 def blocking_client(address: str, device_id: int) -> None:

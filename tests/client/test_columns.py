@@ -49,7 +49,7 @@ async def test_a_column_is_read_back_as_it_was_written(
 
 async def test_masked_values_are_missing_and_nan_is_not(client: TelemetryClient, device: int) -> None:
     masked = np.ma.array([np.nan, 2.0, 3.0], mask=[False, True, False])
-    await written(client, Columns(device, THREE, {"x": masked, "none": np.ma.masked_all(3)}))
+    await written(client, Columns(device, THREE, {"x": masked, "none": np.ma.array(np.zeros(3), mask=True)}))
     answer = await client.query_columns(device_ids=[device])
     assert [data.measurement for data in answer] == ["x"]
     assert repr(answer[device, "x"].values.tolist()) == "[nan, 3.0]"
@@ -57,7 +57,7 @@ async def test_masked_values_are_missing_and_nan_is_not(client: TelemetryClient,
 
 
 async def test_metadata_and_quality_stand_beside_the_values(client: TelemetryClient, device: int) -> None:
-    site = np.ma.array(["north", "", "south"], mask=[False, True, False], dtype=object)
+    site: Any = np.ma.array(["north", "", "south"], mask=[False, True, False], dtype=object)
     await written(client, Columns(device, THREE, {"x": [1, 2, 3]}, {"site": site}, quality=[0, -1, 2], user_id=8))
     data = (await client.query_columns(user_id=8))[device, "x"]
     assert data.metadata["site"].tolist() == ["north", None, "south"]

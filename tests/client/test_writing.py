@@ -66,7 +66,7 @@ async def test_what_was_read_can_be_written_as_it_is(client: TelemetryClient, de
 
 
 async def test_metadata_and_quality_come_with_the_points_of_their_record(client: TelemetryClient, device: int) -> None:
-    metadata = {"site": "north", "floor": 3, "tags": ["a"], "ok": True}
+    metadata: dict[str, Any] = {"site": "north", "floor": 3, "tags": ["a"], "ok": True}
     await client.write([Record(device, {"x": 1.0}, AT, metadata, quality_flag=-2, user_id=77)])
     (point,) = (await client.latest(device_ids=[device])).points
     assert (point.metadata, point.quality_flag, point.user_id) == (metadata, -2, 77)

@@ -14,7 +14,7 @@ import grpc
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._columns import Columns
 from iotflow.telemetry._errors import TelemetryError
-from iotflow.telemetry._ledger import Acknowledgement, Ledger, Sent, ended_early, out_of_time, stream_request
+from iotflow.telemetry._ledger import Acknowledgement, Ledger, Sent, closed, ended_early, out_of_time, stream_request
 from iotflow.telemetry._records import WriteResult
 from iotflow.telemetry._status import error_of
 
@@ -26,6 +26,7 @@ class BlockingWriteStream:
         self._ledger: Ledger[concurrent.futures.Future[Acknowledgement]] = Ledger(window_bytes)
         self._changed = threading.Condition()
         self._error: TelemetryError | None = None
+        self._is_closed = False
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._call = method(self._outgoing())
         self._reader = threading.Thread(target=self._read, name="write-stream-reader", daemon=True)
@@ -43,6 +44,7 @@ class BlockingWriteStream:
             if kind is None:
                 self.flush()
         finally:
+            self._is_closed = True
             self._call.cancel()
             self._reader.join()
 
@@ -85,7 +87,7 @@ class BlockingWriteStream:
                     self._changed.notify_all()
             self._end(ended_early())
         except grpc.RpcError as error:
-            self._end(error_of(error))
+            self._end(closed() if self._is_closed else error_of(error))
 
     def _end(self, error: TelemetryError) -> None:
         with self._changed:

@@ -29,7 +29,6 @@ class WriteStream:
         self._changed = asyncio.Condition()
         self._sending = asyncio.Lock()
         self._error: TelemetryError | None = None
-        self._is_closed = False
         self._reader = asyncio.create_task(self._read(), name="write-stream-reader")
         #: What the last flush returned.
         self.result = WriteResult()
@@ -97,11 +96,9 @@ class WriteStream:
             async for response in self._call:
                 self._ledger.acknowledge(response)
                 await self._notify()
-            await self._end(closed() if self._is_closed else ended_early())
+            await self._end(ended_early())
         except grpc.RpcError as error:
             await self._end(error_of(error))
-        except asyncio.CancelledError:
-            await self._end(closed())
 
     async def _end(self, error: TelemetryError) -> None:
         self._error = error
@@ -113,7 +110,9 @@ class WriteStream:
             self._changed.notify_all()
 
     async def _close(self) -> None:
-        self._is_closed = True
         self._call.cancel()
         self._reader.cancel()
         await asyncio.wait({self._reader})
+        # A reader that is cancelled before its first step says nothing.
+        if self._error is None:
+            await self._end(closed())
