@@ -19,7 +19,7 @@ from iotflow_server.api.write_stream import WriteStream
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
 from iotflow_server.ingest.errors import DrainingError
-from iotflow_server.query.closing import closing
+from iotflow_server.stores.closing import closing
 
 
 class TelemetryService(TelemetryServiceServicer):

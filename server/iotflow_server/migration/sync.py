@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from iotflow_server.migration.difference import difference
 from iotflow_server.stores.batch import Batch, is_metadata
+from iotflow_server.stores.closing import closing
+from iotflow_server.stores.merging import merge_by_device
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
+
+#: Points of one step: enough to cost little more than their transport, few enough not to hold a device for long.
+STEP_POINTS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +34,11 @@ class SyncStep:
 async def sync_step(
     source: TelemetryStore, copy: TelemetryStore, device_id: int, time_range: TimeRange, *, fill_only: bool = False
 ) -> SyncStep:
-    """Make ``copy`` equal ``source`` on the first part of a range: as much as one batch of the source holds.
+    """Make ``copy`` equal ``source`` on the first part of a range, of about STEP_POINTS points.
 
     With ``fill_only`` nothing that the copy has is changed or deleted.
     """
-    batch = await _first(source.scan(_everything(device_id, time_range)))
+    batch = await _first_part(source.scan(_everything(device_id, time_range)))
     end = time_range.end if batch is None else int(batch.timestamps[-1]) + 1
     there = [other async for other in copy.scan(_everything(device_id, TimeRange(time_range.start, end)))]
     missing, extra = difference(batch, there, device_id)
@@ -47,10 +53,15 @@ async def sync_step(
     return SyncStep(0 if missing is None else missing.point_count, deleted, end)
 
 
-async def _first(batches: AsyncIterator[Batch]) -> Batch | None:
-    async for batch in batches:
-        return batch
-    return None
+async def _first_part(scan: AsyncIterator[Batch]) -> Batch | None:
+    """The first points of a scan, about as many as a step takes, as one batch."""
+    parts: list[Batch] = []
+    async with closing(scan) as batches:
+        async for batch in batches:
+            parts.append(batch)
+            if sum(part.point_count for part in parts) >= STEP_POINTS:
+                break
+    return merge_by_device(parts)[0] if parts else None
 
 
 def _everything(device_id: int, time_range: TimeRange) -> Selection:

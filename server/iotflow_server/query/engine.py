@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from iotflow_server.query.aggregator import Aggregator
-from iotflow_server.query.closing import closing
 from iotflow_server.query.metadata import find_facts
 from iotflow_server.query.points import FlatPoints, PointOrder
 from iotflow_server.query.results import AggregateTable, Aggregation, LatestPoints, Page, PointList, SeriesList
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.query.tokens import decode_token, encode_token, query_digest
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.closing import closing
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import TelemetryStore

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.query.closing import closing
 from iotflow_server.query.results import Metadata, Scalar
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Batch, Column, Kind, Timestamps
+from iotflow_server.stores.closing import closing
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
 

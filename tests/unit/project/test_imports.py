@@ -29,7 +29,8 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"access", "ingest", "local", "migration", "query", "routing", "stores"},
     "server": {"access", "api", "ingest", "migration", "query", "routing", "stores"},
     "app": {"access", "api", "ingest", "local", "migration", "query", "routing", "server", "stores"},
-    "cli": {"access", "api", "app", "ingest", "local", "migration", "query", "routing", "stores"},
+    "demo": set(),
+    "cli": {"access", "api", "app", "demo", "ingest", "local", "migration", "query", "routing", "stores"},
 }
 
 

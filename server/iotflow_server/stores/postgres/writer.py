@@ -13,12 +13,12 @@ import numpy as np
 
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.errors import StoreRefusedError
+from iotflow_server.stores.merging import merge_by_device
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import SeriesCatalogue, insert_series
 from iotflow_server.stores.postgres.errors import message_of, translated
 from iotflow_server.stores.postgres.gathering import copy_payloads, point_at
-from iotflow_server.stores.postgres.merging import merge_by_device
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
 from iotflow_server.stores.postgres.rows import COLUMNS

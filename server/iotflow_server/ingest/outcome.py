@@ -1,1 +1,0 @@
-from iotflow_server.routing.outcome import WriteOutcome as WriteOutcome
