@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from iotflow.telemetry import BlockingTelemetryClient, TelemetryClient
+from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
 
 _DEVICE_IDS = itertools.count(1)
@@ -48,9 +49,12 @@ def device() -> int:
 @pytest.fixture
 async def lost_service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
     """A service of a test's own, to be ended by it."""
-    process = ServiceProcess(tmp_path_factory.mktemp("lost"), {})
+    folder = tmp_path_factory.mktemp("lost")
+    process = ServiceProcess(folder, {})
     try:
         await asyncio.to_thread(process.start)
         yield process
     finally:
         await asyncio.to_thread(process.terminate)
+        # A service that was killed leaves its PostgreSQL running.
+        await asyncio.to_thread(LocalPostgres(folder / "postgres").stop)
