@@ -79,7 +79,7 @@ def _message(device_id: int, start_us: int, number: int) -> Columns:
         np.array([start_us + 1000 * row for row in rows], np.int64),
         {
             "temperature": [20 + (row + device_id) % 64 / 8 for row in rows],
-            "uptime": [2**53 + row for row in rows],
+            "uptime": list(rows),
             "state": [f"ok {row}" for row in rows],
         },
         metadata={"firmware": ["2.1"] * ROWS},
