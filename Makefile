@@ -37,7 +37,7 @@ test: $(STAMP) ## Run the tests; ARGS="-k name" narrows them
 
 test-iotdb-oldest: $(STAMP) $(UV) ## Run IoTDB's tests with the oldest client that is supported
 	$(UV) run --frozen --isolated --all-extras --with apache-iotdb==$(OLDEST_IOTDB_CLIENT) \
-		python -m pytest tests/integration/iotdb tests/conformance $(ARGS)
+		python -m pytest tests/integration/iotdb tests/conformance -k iotdb $(ARGS)
 
 lint: $(STAMP) ## Check style, types and protos
 	$(BIN)/ruff check .

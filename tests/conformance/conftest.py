@@ -4,18 +4,54 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
 
+from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.query.engine import QueryEngine
+from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.store import TelemetryStore
 from tests.conformance.reading import NewDevice
+from tests.support.iotdb import IotdbServer, settings_for
+from tests.support.postgres import database, opened
 
 #: The fixture of each store that is held to the contract.
 STORES: Final = {"postgres-18": "postgres_store", "postgres-15": "postgres15_store", "iotdb": "iotdb_store"}
 
 _numbers = itertools.count(random.randrange(1, 2**30))
+
+
+@pytest.fixture(scope="session")
+def owners() -> dict[int, int]:
+    """The user of each device. Tests share it and the stores, and keep apart by their devices."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+async def postgres_store(postgres_server: LocalPostgres, owners: dict[int, int]) -> AsyncIterator[PostgresStore]:
+    """An open store on PostgreSQL 18."""
+    async with database(postgres_server) as dsn, opened(dsn, owners) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+async def postgres15_store(postgres15_server: LocalPostgres, owners: dict[int, int]) -> AsyncIterator[PostgresStore]:
+    """An open store on PostgreSQL 15."""
+    async with database(postgres15_server) as dsn, opened(dsn, owners) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+async def iotdb_store(iotdb_server: IotdbServer, owners: dict[int, int]) -> AsyncIterator[TelemetryStore]:
+    """An open store on IoTDB."""
+    from iotflow_server.stores.iotdb.store import IotdbStore
+
+    store = IotdbStore(settings_for(iotdb_server), lambda device: owners.get(device, 0))
+    await store.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture(params=list(STORES.values()), ids=list(STORES))
