@@ -109,6 +109,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     controller = MigrationController(known, state, router, ingest.quiesced, journal, repairer, stores)
     queries = QueryEngine(
         router.primary,
+        max_page_bytes=settings.max_page_bytes,
         max_aggregate_points=settings.max_aggregate_points,
         max_aggregate_rows=settings.max_aggregate_rows,
     )

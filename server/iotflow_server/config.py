@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     max_text_bytes: int = Field(1 << 20, ge=1, description="Longest text or JSON value, in bytes of UTF-8.")
     max_devices_per_query: int = Field(1_000, ge=1, description="Most devices in one query.")
     max_page_size: int = Field(10_000, ge=1, description="Largest page, in points.")
+    max_page_bytes: int = Field(
+        3 << 20,
+        ge=1,
+        description="Texts in one page, in bytes; one with more ends early. gRPC callers take 4 MiB.",
+    )
     max_aggregate_points: int = Field(
         5_000_000, ge=1, description="Most points that one AggregateTelemetry reads of one device."
     )

@@ -18,7 +18,7 @@ from tests.support.batches import exact, listed, points_of
 
 async def answers(store: TelemetryStore, selection: Selection, page_size: int, window_us: int) -> dict[str, Any]:
     """What a store answers to everything that can be asked about a selection."""
-    engine = QueryEngine(lambda: store, max_aggregate_points=1_000, max_aggregate_rows=1_000)
+    engine = QueryEngine(lambda: store, max_page_bytes=1 << 20, max_aggregate_points=1_000, max_aggregate_rows=1_000)
     data = replace(selection, scope=Scope.DATA)
     latest = await engine.latest(data)
     found: dict[str, Any] = {

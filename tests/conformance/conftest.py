@@ -77,4 +77,4 @@ def new_device(owners: dict[int, int]) -> NewDevice:
 @pytest.fixture
 def engine(store: TelemetryStore) -> QueryEngine:
     """A query engine on the store."""
-    return QueryEngine(lambda: store, max_aggregate_points=100_000, max_aggregate_rows=1_000)
+    return QueryEngine(lambda: store, max_page_bytes=1 << 20, max_aggregate_points=100_000, max_aggregate_rows=1_000)

@@ -181,11 +181,32 @@ async def test_what_is_too_large_is_refused_and_short_windows_over_few_points_ar
 ) -> None:
     device = new_device()
     await store.write([batch(device, [T0 + row * DAY for row in range(10)], a=list(range(10)))])
-    engine = QueryEngine(lambda: store, max_aggregate_points=10, max_aggregate_rows=10)
+    engine = QueryEngine(lambda: store, max_page_bytes=1 << 20, max_aggregate_points=10, max_aggregate_rows=10)
     assert len((await engine.aggregate(select(device), [Aggregation.MAX], MS)).rows) == 10
     await store.write([batch(device, [T0 - DAY], a=[1])])
     with pytest.raises(QueryTooLargeError, match="more than 10 points"):
         await engine.aggregate(select(device), [Aggregation.MAX], None)
-    rows = QueryEngine(lambda: store, max_aggregate_points=11, max_aggregate_rows=10)
+    rows = QueryEngine(lambda: store, max_page_bytes=1 << 20, max_aggregate_points=11, max_aggregate_rows=10)
     with pytest.raises(QueryTooLargeError, match="more than 10 rows"):
         await rows.aggregate(select(device), [Aggregation.MAX], MS)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+async def test_a_page_of_long_texts_ends_early_and_the_next_one_goes_on(
+    store: TelemetryStore, new_device: NewDevice, descending: bool
+) -> None:
+    device = new_device()
+    texts = ["x" * 400, "y" * 400, "z" * 2_000, "", "é" * 300]
+    await store.write([batch(device, [T0 + row * MS for row in range(5)], text=texts)])
+    engine = QueryEngine(lambda: store, max_page_bytes=1_000, max_aggregate_points=10, max_aggregate_rows=10)
+    found: list[Any] = []
+    sizes, token = [], ""
+    while True:
+        page = await engine.page(select(device), descending=descending, page_size=4, token=token)
+        found += page.points.values
+        sizes.append(len(page.points.values))
+        token = page.next_token
+        if not token:
+            break
+    assert found == (texts[::-1] if descending else texts)
+    assert sizes == [2, 1, 2]

@@ -49,7 +49,7 @@ async def test_a_value_of_another_kind_replaces_the_one_before(
 async def test_it_has_a_count_a_first_and_a_last_and_no_sum(free_store: TelemetryStore, new_device: NewDevice) -> None:
     device = new_device()
     await free_store.write(mixed(device))
-    engine = QueryEngine(lambda: free_store, max_aggregate_points=100, max_aggregate_rows=100)
+    engine = QueryEngine(lambda: free_store, max_page_bytes=1 << 20, max_aggregate_points=100, max_aggregate_rows=100)
     asked = [Aggregation.COUNT, Aggregation.FIRST, Aggregation.LAST]
     (row,) = (await engine.aggregate(select(device), asked, None)).rows
     assert row.values[:2] == ((Kind.INTEGER, 5), (Kind.INTEGER, 2**53 + 1))

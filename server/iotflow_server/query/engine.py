@@ -26,16 +26,23 @@ class QueryEngine:
     """
 
     def __init__(
-        self, primary: Callable[[], TelemetryStore], *, max_aggregate_points: int, max_aggregate_rows: int
+        self,
+        primary: Callable[[], TelemetryStore],
+        *,
+        max_page_bytes: int,
+        max_aggregate_points: int,
+        max_aggregate_rows: int,
     ) -> None:
         self._primary = primary
+        self._max_page_bytes = max_page_bytes
         self._max_aggregate_points = max_aggregate_points
         self._max_aggregate_rows = max_aggregate_rows
 
     async def page(
         self, selection: Selection, *, descending: bool, page_size: int, token: str = "", user_id: int = 0
     ) -> Page:
-        """Return at most ``page_size`` points in the order (timestamp, device_id, measurement).
+        """Return at most ``page_size`` points in the order (timestamp, device_id, measurement), fewer where their
+        texts are long.
 
         ``token`` is the one of the page before, empty for the first. ``user_id`` says that the devices are those
         of a user: tokens then stay good when the user gets more devices.
@@ -47,8 +54,9 @@ class QueryEngine:
         after = decode_token(digest, token) if token else None
         batches = await store.page(selection, limit=page_size + 1, descending=descending, after=after)
         points = FlatPoints(batches, PointOrder.TIME_DESCENDING if descending else PointOrder.TIME_ASCENDING)
-        more = len(points) > page_size
-        points.cut(page_size)
+        length = min(page_size, points.fitting(self._max_page_bytes))
+        more = len(points) > length
+        points.cut(length)
         next_token = encode_token(digest, points.key(-1)) if more else ""
         return Page(await _with_facts(store, points), next_token, store.name)
 

@@ -46,6 +46,12 @@ class FlatPoints:
         name = self._columns[self._column_of[self._order[index]]].name
         return PointKey(int(self.timestamps[index]), int(self.device_ids[index]), name)
 
+    def fitting(self, max_bytes: int) -> int:
+        """How many of the first points hold no more than so many bytes of text together; one at least."""
+        values = (self._values[index] for index in self._order.tolist())
+        sizes = np.fromiter((len(v.encode()) if isinstance(v, str) else 0 for v in values), np.int64, len(self))
+        return max(1, int(np.searchsorted(np.cumsum(sizes), max_bytes, side="right")))
+
     def cut(self, length: int) -> None:
         """Keep only the first points."""
         self._order = self._order[:length]
