@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from iotflow_server.routing.admission import admit
 from iotflow_server.routing.dirty import DirtyLog, DirtyRange, ranges_of, ranges_selected
@@ -11,7 +12,6 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
 from iotflow_server.routing.secondary import Secondary
 from iotflow_server.stores.batch import Batch
-from iotflow_server.stores.errors import StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import SeriesType, TelemetryStore
@@ -96,27 +96,27 @@ class Router:
             return batches, ()
         admitted: list[Batch] = []
         refusals: list[Refusal] = []
-        new_types: dict[int, dict[str, SeriesType]] = {}
+        types = await self._types_of({batch.device_id for batch in batches})
         for index, batch in enumerate(batches):
-            types = dict(await self._series_types(batch.device_id)) | new_types.get(batch.device_id, {})
-            result = admit(index, batch, types)
+            known = types[batch.device_id]
+            result = admit(index, batch, known)
             refusals += result.refusals
             if result.batch is not None:
                 admitted.append(result.batch)
-                new_types.setdefault(batch.device_id, {}).update(_types_beyond(result.batch, types))
+                known.update(_types_beyond(result.batch, known))
         return admitted, tuple(refusals)
+
+    async def _types_of(self, device_ids: Collection[int]) -> dict[int, dict[str, SeriesType]]:
+        found = await asyncio.gather(*map(self._series_types, device_ids))
+        return {device_id: dict(types) for device_id, types in zip(device_ids, found, strict=True)}
 
     async def _series_types(self, device_id: int) -> Mapping[str, SeriesType]:
         """IoTDB's own types, or while it is away as secondary those that PostgreSQL has seen."""
         secondary = self.secondary()
         if secondary is None or secondary.store.name is not StoreName.IOTDB:
             return await self._stores[StoreName.IOTDB].series_types(device_id)
-        if secondary.is_well:
-            try:
-                return await secondary.store.series_types(device_id)
-            except StoreUnavailableError:
-                await secondary.probe()
-        return await self.primary().series_types(device_id)
+        types = await secondary.ask(lambda store: store.series_types(device_id))
+        return await self.primary().series_types(device_id) if types is None else types
 
 
 def _types_beyond(batch: Batch, types: Mapping[str, SeriesType]) -> dict[str, SeriesType]:

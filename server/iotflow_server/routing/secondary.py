@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
@@ -13,6 +14,7 @@ from iotflow_server.stores.store import TelemetryStore
 _log = structlog.get_logger(__name__)
 
 Call = Callable[[TelemetryStore], Awaitable[None]]
+Answer = TypeVar("Answer")
 
 
 class Secondary:
@@ -51,6 +53,19 @@ class Secondary:
             return False
         return self._note(task)
 
+    async def ask(self, question: Callable[[TelemetryStore], Awaitable[Answer]]) -> Answer | None:
+        """Return the answer to a question, or None where the breaker is open or patience ends."""
+        if not self._is_well:
+            return None
+        try:
+            async with asyncio.timeout(self._patience):
+                return await question(self.store)
+        except TimeoutError:
+            self._trip(f"no answer within {self._patience:g} s")
+        except StoreError as error:
+            self._trip(error.message)
+        return None
+
     async def probe(self) -> bool:
         """Ask the store whether it is well, and close the breaker if so."""
         try:
@@ -76,13 +91,11 @@ class Secondary:
         error = task.exception()
         if error is None:
             return True
-        if not isinstance(error, StoreError):
-            raise error
-        self.last_error = error.message
         if isinstance(error, StoreUnavailableError):
             self._trip(error.message)
         else:
-            _log.error("secondary refused", action="secondary_refused", store=str(self.store.name), error=error.message)
+            self.last_error = str(error)
+            _log.error("secondary refused", action="secondary_refused", store=str(self.store.name), exc_info=error)
         return False
 
     def _give_up(self, task: asyncio.Task[None]) -> None:
