@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from iotflow_server.ingest.lanes import Lanes
+from iotflow_server.ingest.pending import Pending, Submission
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal
 from iotflow_server.stores.batch import Batch
@@ -22,26 +22,18 @@ FLUSHES_IN_FLIGHT = 2
 Write = Callable[[Sequence[Batch]], Coroutine[Any, Any, WriteOutcome]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Submission:
-    batches: Sequence[Batch]
-    devices: frozenset[int]
-    nbytes: int
-    done: asyncio.Future[WriteOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
 class GroupCommitter:
     """Gathers submissions and writes them together, each device in the order of submission."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._waiting: deque[_Submission] = deque()
+        self._pending = Pending()
         self._flushes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         #: Who may touch which device; hold one to keep flushes away from it.
-        self.lanes = Lanes(self._wake.set)
+        self.lanes = Lanes(self._freed)
 
     def start(self) -> None:
         """Begin to flush."""
@@ -62,8 +54,8 @@ class GroupCommitter:
 
         A caller that goes away does not stop the write.
         """
-        submission = _Submission(batches, frozenset(batch.device_id for batch in batches), nbytes)
-        self._waiting.append(submission)
+        submission = Submission(batches, frozenset(batch.device_id for batch in batches), nbytes)
+        self._pending.add(submission)
         self._idle.clear()
         self._wake.set()
         return await asyncio.shield(submission.done)
@@ -72,46 +64,36 @@ class GroupCommitter:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while len(self._flushes) < FLUSHES_IN_FLIGHT and (flush := self._next_flush()):
+            while len(self._flushes) < FLUSHES_IN_FLIGHT and (flush := self._take()):
                 self._begin(flush)
-            if not self._waiting and not self._flushes:
+            if not self._pending and not self._flushes:
                 self._idle.set()
 
-    def _next_flush(self) -> list[_Submission]:
-        """Take the submissions whose devices are free; one that waits makes those after it wait for its devices."""
-        flush: list[_Submission] = []
-        passed_over: list[_Submission] = []
-        blocked: set[int] = set()
-        nbytes = 0
-        while self._waiting and nbytes < FLUSH_BYTES:
-            submission = self._waiting.popleft()
-            if blocked.isdisjoint(submission.devices) and self.lanes.are_free(submission.devices):
-                flush.append(submission)
-                nbytes += submission.nbytes
-            else:
-                passed_over.append(submission)
-                blocked |= submission.devices
-        self._waiting.extendleft(reversed(passed_over))
-        return flush
+    def _take(self) -> list[Submission]:
+        return self._pending.take(self.lanes.is_free, FLUSH_BYTES)
 
-    def _begin(self, flush: list[_Submission]) -> None:
+    def _begin(self, flush: list[Submission]) -> None:
         devices = frozenset().union(*(submission.devices for submission in flush))
         self.lanes.take(devices)
         task = asyncio.create_task(self._flush(flush, devices), name="flush")
         self._flushes.add(task)
         task.add_done_callback(self._ended)
 
+    def _freed(self, device_ids: Collection[int] | None) -> None:
+        self._pending.look_at(device_ids)
+        self._wake.set()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._flushes.discard(task)
         self._wake.set()
 
-    async def _flush(self, flush: list[_Submission], devices: frozenset[int]) -> None:
+    async def _flush(self, flush: list[Submission], devices: frozenset[int]) -> None:
         try:
             await self._write_together(flush)
         finally:
             await self.lanes.give_back(devices)
 
-    async def _write_together(self, flush: list[_Submission]) -> None:
+    async def _write_together(self, flush: list[Submission]) -> None:
         try:
             outcome = await self._write([batch for submission in flush for batch in submission.batches])
         except StoreRefusedError as error:
@@ -127,7 +109,7 @@ class GroupCommitter:
             _succeed(flush, outcome)
 
 
-def _fail(flush: list[_Submission], error: Exception) -> None:
+def _fail(flush: list[Submission], error: Exception) -> None:
     for submission in flush:
         if not submission.done.done():
             submission.done.set_exception(error)
@@ -135,7 +117,7 @@ def _fail(flush: list[_Submission], error: Exception) -> None:
             submission.done.exception()
 
 
-def _succeed(flush: list[_Submission], outcome: WriteOutcome) -> None:
+def _succeed(flush: list[Submission], outcome: WriteOutcome) -> None:
     first = 0
     for submission in flush:
         end = first + len(submission.batches)

@@ -11,18 +11,21 @@ from contextlib import asynccontextmanager
 
 
 class Lanes:
-    """The devices that are busy, and whether all of them are. ``on_change`` is called when some become free."""
+    """The devices that are busy, and whether all of them are.
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
-        self._on_change = on_change
+    ``on_free`` hears of those that become free (None: all).
+    """
+
+    def __init__(self, on_free: Callable[[Collection[int] | None], None]) -> None:
+        self._on_free = on_free
         self._busy: set[int] = set()
         self._wanted: dict[int, int] = {}
         self._closed = 0
         self._changed = asyncio.Condition()
 
-    def are_free(self, devices: Collection[int]) -> bool:
-        """Whether a flush may take these devices now. Devices somebody waits to hold are not free."""
-        return not self._closed and self._busy.isdisjoint(devices) and self._wanted.keys().isdisjoint(devices)
+    def is_free(self, device_id: int) -> bool:
+        """Whether a flush may take a device now. One that somebody waits to hold is not free."""
+        return not self._closed and device_id not in self._busy and device_id not in self._wanted
 
     def take(self, devices: Collection[int]) -> None:
         """Make devices busy. They must be free."""
@@ -32,7 +35,7 @@ class Lanes:
         """Make devices free again and tell all who wait."""
         async with self._changed:
             self._busy.difference_update(devices)
-            self._tell()
+            self._tell(devices)
 
     @asynccontextmanager
     async def holding(self, device_id: int) -> AsyncIterator[None]:
@@ -44,7 +47,7 @@ class Lanes:
                 self._busy.add(device_id)
             finally:
                 self._forget_wish(device_id)
-                self._tell()
+                self._tell((device_id,))
         try:
             yield
         finally:
@@ -59,7 +62,7 @@ class Lanes:
                 await self._changed.wait_for(lambda: not self._busy)
             except BaseException:
                 self._closed -= 1
-                self._tell()
+                self._tell(None)
                 raise
         try:
             yield
@@ -69,11 +72,11 @@ class Lanes:
     async def _reopen(self) -> None:
         async with self._changed:
             self._closed -= 1
-            self._tell()
+            self._tell(None)
 
-    def _tell(self) -> None:
+    def _tell(self, freed: Collection[int] | None) -> None:
         self._changed.notify_all()
-        self._on_change()
+        self._on_free(freed)
 
     def _forget_wish(self, device_id: int) -> None:
         self._wanted[device_id] -= 1

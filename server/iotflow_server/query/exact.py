@@ -82,10 +82,7 @@ def _sum(values: Floats) -> float:
 
 
 def _mean(values: Floats) -> float:
-    try:
-        total = _rounded_sum(values)
-    except OverflowError:
-        total = math.inf
+    total = _sum(values)
     return total / len(values) if math.isfinite(total) else _to_float(_exact_sum(values) / len(values))
 
 

@@ -198,3 +198,19 @@ async def test_a_cancelled_wait_leaves_the_budget_as_it_was() -> None:
     budget.release(10)
     await stays
     assert budget.used == 6
+
+
+async def test_many_waiting_messages_of_a_few_devices_go_in_few_flushes() -> None:
+    writer = Writer()
+    committer = GroupCommitter(writer)
+    committer.start()
+    calls = [asyncio.create_task(committer.submit([batch(n % 4, n)], 1)) for n in range(20_000)]
+    await settle()
+    writer.gate.set()
+    async with asyncio.timeout(20):
+        await asyncio.gather(*calls)
+    assert len(writer.flushes) < 10
+    for device in range(4):
+        marks = [mark for flush in writer.flushes for own, mark in flush if own == device]
+        assert marks == list(range(device, 20_000, 4))
+    await committer.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -90,6 +91,15 @@ def test_aggregates_of_integers_equal_the_oracles(points: dict[int, int], window
 def test_what_does_not_depend_on_time_does_not_depend_on_order(orders: tuple[list[float], list[float]]) -> None:
     one_way, other_way = (results(series(*values), NUMBERS) for values in orders)
     assert one_way == other_way
+
+
+def orders_of_the_first_four(values: list[float]) -> list[list[float]]:
+    return [[*first, *values[4:]] for first in itertools.permutations(values[:4])]
+
+
+def test_a_mean_does_not_depend_on_the_order_where_adding_overflows_on_the_way() -> None:
+    values = [-1e308, -1e308, 1.7976931348623157e308, 9.161790258063846e297, *[0.0] * 13]
+    assert len({one(series(*order), Aggregation.MEAN) for order in orders_of_the_first_four(values)}) == 1
 
 
 def test_nan_is_the_greatest() -> None:

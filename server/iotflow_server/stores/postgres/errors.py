@@ -35,6 +35,11 @@ def translated(place: str) -> Iterator[None]:
         raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place} in time") from error
     except UnicodeEncodeError as error:
         raise StoreRefusedError(StoreName.POSTGRES, f"text that is not Unicode: {error}") from error
+    except RuntimeError as error:
+        # uvloop's word for a transport that was closed in the meantime.
+        if "closed" not in str(error):
+            raise
+        raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place}: the connection was closed") from error
     except _NOT_NOW as error:
         message = str(error) or type(error).__name__
         raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place}: {message}") from error
