@@ -15,7 +15,7 @@ from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.errors import StoreRefusedError
 
 #: A flush ends with the submission that takes it over this many bytes, to bound the wait for it.
-FLUSH_BYTES = 8 << 20
+FLUSH_BYTES = 1 << 20
 #: Flushes under way at once; they never share a device.
 FLUSHES_IN_FLIGHT = 2
 

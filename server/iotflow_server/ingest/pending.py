@@ -63,7 +63,15 @@ class Pending:
             taken.append(submission)
             own |= submission.devices
             nbytes += submission.nbytes
+        self._put_last(own)
         return taken
+
+    def _put_last(self, device_ids: Collection[int]) -> None:
+        """Let other devices go first the next time, lest a flood of one keeps them waiting."""
+        for device_id in device_ids:
+            if device_id in self._to_look_at:
+                del self._to_look_at[device_id]
+                self._to_look_at[device_id] = None
 
     def _first_if_free(self, device_id: int, is_free: Callable[[int], bool]) -> Submission | None:
         queue = self._queues.get(device_id)

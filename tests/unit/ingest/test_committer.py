@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from iotflow_server.ingest.budget import ByteBudget
-from iotflow_server.ingest.committer import GroupCommitter
+from iotflow_server.ingest.committer import FLUSH_BYTES, GroupCommitter
 from iotflow_server.ingest.errors import OverloadedError
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
@@ -198,6 +198,22 @@ async def test_a_cancelled_wait_leaves_the_budget_as_it_was() -> None:
     budget.release(10)
     await stays
     assert budget.used == 6
+
+
+async def test_the_backlog_of_one_device_does_not_keep_others_waiting() -> None:
+    writer = Writer()
+    writer.gate.set()
+    committer = GroupCommitter(writer)
+    flood = [asyncio.create_task(committer.submit([batch(1, n)], FLUSH_BYTES // 2)) for n in range(20)]
+    flood += [asyncio.create_task(committer.submit([batch(2, n)], FLUSH_BYTES // 2)) for n in range(20)]
+    await settle()
+    late = asyncio.create_task(committer.submit([batch(3)], 1))
+    await settle()
+    committer.start()
+    await asyncio.gather(late, *flood)
+    (place,) = [number for number, flush in enumerate(writer.flushes) if (3, 0) in flush]
+    assert place < 4
+    await committer.stop()
 
 
 async def test_many_waiting_messages_of_a_few_devices_go_in_few_flushes() -> None:
