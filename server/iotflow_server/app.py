@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -62,6 +64,7 @@ async def running(settings: Settings) -> AsyncIterator[TelemetryServer]:
 
 
 async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
+    _lock_folder(settings.data_dir, stack)
     metrics = Metrics()
 
     def owner_of(device_id: int) -> int:
@@ -93,6 +96,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     )
     await registry.load()
     await _open(stores, router, stack)
+    known = await state.enter(known)
     if router.phase.reads_from(StoreName.IOTDB):
         # Before the first write: a device's path in IoTDB follows from its owner.
         await registry.adopt(await stores[StoreName.IOTDB].list_devices())
@@ -154,7 +158,25 @@ def _iotdb(settings: Settings, phase: Phase, owner_of: OwnerLookup) -> Telemetry
         from iotflow_server.stores.iotdb.store import IotdbStore
     except ImportError as error:
         raise StartError(f"the phase is {phase}, which keeps IoTDB: install the extra 'iotdb' ({error})") from error
-    return IotdbStore(settings.iotdb, owner_of)
+    try:
+        return IotdbStore(settings.iotdb, owner_of)
+    except ValueError as error:
+        raise StartError(f"IOTDB_DATABASE: {error}") from error
+
+
+def _lock_folder(folder: Path, stack: AsyncExitStack) -> None:
+    """Keep other servers away from what one keeps on disk; the lock goes with the process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context((folder / "lock").open("w"))
+    except OSError as error:
+        raise StartError(
+            f"cannot write to {folder}: {error.strerror}; set IOTFLOW_DATA_DIR to another folder"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StartError(f"another server uses {folder}; end it, or set IOTFLOW_DATA_DIR") from error
 
 
 async def _open(stores: Stores, router: Router, stack: AsyncExitStack) -> None:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from iotflow_server.routing.phase import Phase
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
 
 
 class IotdbSettings(BaseSettings):
@@ -27,6 +32,8 @@ class IotdbSettings(BaseSettings):
     database: str = Field("root.iotflow", description="Path under which the fleet's devices stand.")
     pool_size: int = Field(8, ge=1, le=64, description="Sessions held open.")
     timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of IoTDB.")
+
+    _empty_is_unset = field_validator("host", mode="before")(_none_if_empty)
 
 
 class Settings(BaseSettings):
@@ -82,6 +89,20 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field("json", description="Form of log lines on stderr.")
     iotdb: IotdbSettings = Field(default_factory=IotdbSettings)
 
+    _empty_is_unset = field_validator("postgres_dsn", "initial_phase", "open_registration", mode="before")(
+        _none_if_empty
+    )
+
+    @field_validator("postgres_dsn")
+    @classmethod
+    def _is_a_url(cls, dsn: SecretStr | None) -> SecretStr | None:
+        # What is said must not repeat any of it: a password may be in it.
+        if dsn is not None and not _is_postgres_url(dsn.get_secret_value()):
+            raise ValueError(
+                "not a URL like postgresql://user:password@host:5432/name, with @ and / escaped as %40, %2F"
+            )
+        return dsn
+
     @property
     def has_iotdb(self) -> bool:
         """Whether an IoTDB is configured."""
@@ -96,6 +117,16 @@ class Settings(BaseSettings):
     def registration_is_open(self) -> bool:
         """Whether unknown devices may register themselves."""
         return _is_loopback(self.listen) if self.open_registration is None else self.open_registration
+
+
+def _is_postgres_url(dsn: str) -> bool:
+    try:
+        parts = urlsplit(dsn)
+        port = parts.port
+    except ValueError:
+        return False
+    is_plain = parts.netloc.count("@") <= 1 and "@" not in parts.path
+    return parts.scheme in ("postgres", "postgresql") and is_plain and port != 0
 
 
 def _is_loopback(address: str) -> bool:

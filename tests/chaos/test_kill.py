@@ -25,6 +25,8 @@ from iotflow_server.local.service import ServiceProcess
 BASE_US = 1_700_000_000_000_000
 ROWS = 50
 GATEWAYS = 4
+#: Messages that a gateway sends ahead of their acknowledgement.
+WINDOW = 200
 
 
 @pytest.fixture
@@ -70,6 +72,7 @@ class Gateway:
     async def _messages(self, first: int) -> AsyncIterator[WriteTelemetryStreamRequest]:
         sequence = 0
         while not self.stop.is_set():
+            await self.beyond(first + sequence - WINDOW)
             batch = message(self.device_id, first + sequence)
             sequence += 1
             yield WriteTelemetryStreamRequest(sequence=sequence, batches=[batch])
@@ -130,7 +133,7 @@ async def under_load(service: ServiceProcess, trouble: list[str], postgres: Loca
         else:
             assert await asyncio.to_thread(service.terminate) == 0
             await asyncio.to_thread(service.start)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(g.beyond(then) for g, then in zip(gateways, before, strict=True)))
     for gateway in gateways:
         gateway.stop.set()

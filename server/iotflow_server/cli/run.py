@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
 from datetime import UTC, datetime
 
 from iotflow.telemetry import Record, TelemetryClient
 from iotflow_server.app import running
-from iotflow_server.cli.serve import run_loop
+from iotflow_server.cli.serve import run_loop, stop_signal
 from iotflow_server.config import Settings
 
 _NEXT = """
@@ -39,9 +37,7 @@ def main() -> None:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_signal()
     async with running(settings) as server:
         host = settings.listen.rpartition(":")[0]
         address = f"{host}:{server.port}"

@@ -35,11 +35,17 @@ def run_loop(program: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then drain."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_signal()
     async with running(settings):
         await stop.wait()
+
+
+def stop_signal() -> asyncio.Event:
+    """An event that is set by whatever asks a process to end: SIGTERM, Ctrl-C, a closed terminal."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

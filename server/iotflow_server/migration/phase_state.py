@@ -42,18 +42,24 @@ class PhaseState:
         self._path = path
 
     async def load(self, first_phase: Phase) -> KnownPhase:
-        """Return the phase, entering ``first_phase`` where the deployment is new.
+        """Return the phase; of a new deployment ``first_phase`` with epoch 0, which :meth:`enter` makes durable.
 
         Without PostgreSQL the last known phase serves, if its reads do not need PostgreSQL.
 
         :raises StoreUnavailableError: PostgreSQL is away, and the phase is unknown or needs it.
         """
         try:
-            known = await self._latest() or await self._enter_first(first_phase)
+            return await self._latest() or KnownPhase(0, first_phase)
         except StoreUnavailableError as error:
-            known = self._last_known(error)
-        else:
-            self.remember(known)
+            return self._last_known(error)
+
+    async def enter(self, known: KnownPhase) -> KnownPhase:
+        """Make what was loaded durable, once all that the phase needs is there."""
+        if known.epoch == 0:
+            change = PhaseChange(1, known.phase, datetime.now(UTC), "iotflow-server", "first start", forced=False)
+            await self._table.append(change)
+            known = await self._latest() or KnownPhase(1, known.phase)
+        self.remember(known)
         return known
 
     async def move(self, change: PhaseChange) -> bool:
@@ -82,11 +88,6 @@ class PhaseState:
     async def _latest(self) -> KnownPhase | None:
         newest = await self._table.history(1)
         return KnownPhase(newest[0].epoch, newest[0].phase) if newest else None
-
-    async def _enter_first(self, phase: Phase) -> KnownPhase:
-        change = PhaseChange(1, phase, datetime.now(UTC), "iotflow-server", "first start", forced=False)
-        await self._table.append(change)
-        return await self._latest() or KnownPhase(1, phase)
 
     def _last_known(self, error: StoreUnavailableError) -> KnownPhase:
         if not self._path.exists():
