@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -22,6 +23,7 @@ class Ingest:
         self._router = router
         self._committer = GroupCommitter(router.write)
         self._draining = False
+        self._deletes: set[asyncio.Task[tuple[StoreName, ...]]] = set()
         #: What is taken but not yet stored; the edge reserves before it submits and releases after the answer.
         self.budget = ByteBudget(max_inflight_bytes)
 
@@ -37,6 +39,8 @@ class Ingest:
     async def stop(self) -> None:
         """Take nothing new, store what was taken."""
         self._draining = True
+        while self._deletes:
+            await asyncio.wait(set(self._deletes))
         await self._committer.stop()
 
     async def write(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
@@ -52,9 +56,18 @@ class Ingest:
         return await self._committer.submit(batches, nbytes)
 
     async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
-        """Delete points of one device, in order with its writes; return the stores they were deleted from."""
+        """Delete points of one device, in order with its writes; return the stores they were deleted from.
+
+        A caller that goes away does not stop it: half of it done would leave stores that differ.
+        """
         if self._draining:
             raise DrainingError
+        task = asyncio.create_task(self._delete(device_id, selection), name="delete")
+        self._deletes.add(task)
+        task.add_done_callback(self._deletes.discard)
+        return await asyncio.shield(task)
+
+    async def _delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
         async with self._committer.lanes.holding(device_id):
             return await self._router.delete(selection)
 
