@@ -93,9 +93,16 @@ class Secondary:
             return True
         if isinstance(error, StoreUnavailableError):
             self._trip(error.message)
-        else:
-            self.last_error = str(error)
-            _log.error("secondary refused", action="secondary_refused", store=str(self.store.name), exc_info=error)
+            return False
+        # A fault of this program too is trouble of the secondary only: the primary has the data.
+        self.last_error = error.message if isinstance(error, StoreError) else repr(error)
+        _log.error(
+            "secondary refused",
+            action="secondary_refused",
+            store=str(self.store.name),
+            error=self.last_error,
+            exc_info=None if isinstance(error, StoreError) else error,
+        )
         return False
 
     def _give_up(self, task: asyncio.Task[None]) -> None:
