@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +75,17 @@ class DirtyJournal:
         """Drop all ranges of a store that is no longer written."""
         await asyncio.to_thread(self._replace, [e for e in self._entries.values() if e.store is store], [])
 
-    def claim(self, stores: Iterable[StoreName]) -> Entry | None:
-        """Return the oldest range of these stores, for repair, or None.
+    def claim(self, stores: Sequence[StoreName], *, besides: Container[int] = ()) -> Entry | None:
+        """Return the oldest range of these stores, for repair, or None. ``stores`` are the primary first.
+
+        Entries whose ids are in ``besides`` are passed over. No range of another store is repaired from the
+        primary while the primary itself may lack something of that device: it would be deleted there.
 
         Until it is released, a range added later is recorded even where it lies within the claimed one: the
         repair may have passed it already.
         """
-        wanted = frozenset(stores)
-        entry = next((e for e in self._entries.values() if e.store in wanted), None)
+        candidates = (e for store in stores for e in self._entries.values() if e.store is store)
+        entry = next((e for e in candidates if e.id not in besides and self._may_be_repaired(e, stores[0])), None)
         self._claimed = entry.id if entry else None
         return entry
 
@@ -102,6 +105,13 @@ class DirtyJournal:
         """Replace the claimed range by parts, none where it is repaired."""
         await asyncio.to_thread(self._replace, [entry], [(entry.store, part) for part in parts])
         self._claimed = None
+
+    def _may_be_repaired(self, entry: Entry, primary: StoreName) -> bool:
+        if entry.store is primary:
+            return True
+        if entry.range.device_id is None:
+            return not self.count(primary)
+        return not (self._by_device.get((primary, entry.range.device_id)) or self._by_device.get((primary, None)))
 
     def _unclaimed(self, store: StoreName, device_id: int | None) -> list[Entry]:
         found = self._by_device.get((store, device_id), {})

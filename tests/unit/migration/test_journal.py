@@ -77,3 +77,24 @@ async def test_only_ranges_of_the_asked_stores_are_claimed(journal: DirtyJournal
     assert journal.claim([POSTGRES]) is None
     await journal.forget(IOTDB)
     assert journal.claim([IOTDB, POSTGRES]) is None
+
+
+async def test_a_copy_is_not_repaired_from_a_primary_that_may_lack_something_of_the_device(
+    journal: DirtyJournal,
+) -> None:
+    await journal.add_everything(POSTGRES)
+    await journal.add(IOTDB, [dirty(1, 0, 10), dirty(2, 0, 10)])
+    everything = journal.claim([POSTGRES, IOTDB])
+    assert everything is not None
+    # As the repair does: the parts come after the ranges of the copy.
+    await journal.split(everything, [dirty(1, 0, 100)])
+    first = journal.claim([POSTGRES, IOTDB])
+    assert first is not None
+    assert (first.store, first.range) == (POSTGRES, dirty(1, 0, 100))
+    other = journal.claim([POSTGRES, IOTDB], besides={first.id})
+    assert other is not None
+    assert (other.store, other.range) == (IOTDB, dirty(2, 0, 10))
+    await journal.split(first, [])
+    last = journal.claim([POSTGRES, IOTDB])
+    assert last is not None
+    assert (last.store, last.range) == (IOTDB, dirty(1, 0, 10))
