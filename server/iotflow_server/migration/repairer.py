@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
@@ -13,7 +14,8 @@ from iotflow_server.migration.journal import DirtyJournal, Entry
 from iotflow_server.migration.sync import sync_step
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.routing.router import Router
-from iotflow_server.stores.errors import StoreError
+from iotflow_server.routing.secondary import Secondary
+from iotflow_server.stores.errors import StoreError, StoreRefusedError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import TelemetryStore
 
@@ -37,6 +39,8 @@ class Repairer:
         self._journal = journal
         self._hold = hold
         self._task: asyncio.Task[None] | None = None
+        #: Ranges that a store refused, by entry, and the time of ``time.monotonic`` from which to try again.
+        self._refused: dict[int, float] = {}
         #: Points carried since the start, by store.
         self.repaired: dict[StoreName, int] = dict.fromkeys(StoreName, 0)
 
@@ -72,9 +76,23 @@ class Repairer:
         if secondary is None or (not secondary.is_well and not await secondary.probe()):
             return False
         await secondary.stragglers_ended()
-        entry = self._journal.claim(self._router.write_targets)
+        entry = self._journal.claim(self._router.write_targets, besides=self._postponed())
         if entry is None:
             return False
+        try:
+            await self._repair(entry, secondary)
+        except StoreRefusedError as error:
+            # It will be refused again; what comes after it need not wait for that.
+            self._refused[entry.id] = time.monotonic() + LONGEST_PAUSE_SECONDS
+            _log.error("repair refused", action="repair_refused", device_id=entry.range.device_id, error=str(error))
+        return True
+
+    def _postponed(self) -> set[int]:
+        now = time.monotonic()
+        self._refused = {entry_id: until for entry_id, until in self._refused.items() if until > now}
+        return set(self._refused)
+
+    async def _repair(self, entry: Entry, secondary: Secondary) -> None:
         primary = self._router.primary()
         if entry.range.device_id is None:
             await self._split(entry, primary, secondary.store)
@@ -82,7 +100,6 @@ class Repairer:
             await self._sync(entry, entry.range.device_id, secondary.store, primary, fill_only=True)
         else:
             await self._sync(entry, entry.range.device_id, primary, secondary.store)
-        return True
 
     async def _split(self, entry: Entry, one: TelemetryStore, other: TelemetryStore) -> None:
         devices = {device for store in (one, other) for device, _ in await store.list_devices()}
