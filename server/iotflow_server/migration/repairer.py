@@ -76,6 +76,9 @@ class Repairer:
         if secondary is None or (not secondary.is_well and not await secondary.probe()):
             return False
         await secondary.stragglers_ended()
+        if secondary is not self._router.secondary():
+            # The phase was moved meanwhile: the two may have changed places.
+            return False
         entry = self._journal.claim(self._router.write_targets, besides=self._postponed())
         if entry is None:
             return False
@@ -102,7 +105,10 @@ class Repairer:
             await self._sync(entry, entry.range.device_id, primary, secondary.store)
 
     async def _split(self, entry: Entry, one: TelemetryStore, other: TelemetryStore) -> None:
+        phase = self._router.phase
         devices = {device for store in (one, other) for device, _ in await store.list_devices()}
+        if self._router.phase is not phase:
+            return
         await self._journal.split(entry, [DirtyRange(device, entry.range.time_range) for device in sorted(devices)])
 
     async def _sync(
