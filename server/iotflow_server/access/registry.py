@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
 from iotflow_server.stores.errors import StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
+
+#: Longest wait for PostgreSQL where the phase can do without it; then it is told later.
+PATIENCE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class DeviceRegistry:
         self._devices: dict[int, RegisteredDevice] = {}
         self._by_user: dict[int, set[int]] = {}
         self._table_is_behind = True
+        self._changes = 0
         self._changing = asyncio.Lock()
 
     async def load(self) -> None:
@@ -78,14 +83,19 @@ class DeviceRegistry:
         """Carry to PostgreSQL what was registered while it was away, and take over what it knows."""
         if not self._table_is_behind:
             return
+        changes = self._changes
+        # Not while holding the lock: a table that does not answer must not keep new devices waiting.
+        try:
+            await self._table.insert(list(self._devices.values()))
+            known = await self._table.fetch()
+        except StoreUnavailableError as error:
+            if self._needs_table():
+                raise
+            _log.warning("registry is served from the local copy", action="registry_local", error=error.message)
+            return
         async with self._changing:
-            try:
-                await self._table.insert(list(self._devices.values()))
-                known = await self._table.fetch()
-            except StoreUnavailableError as error:
-                if self._needs_table():
-                    raise
-                _log.warning("registry is served from the local copy", action="registry_local", error=error.message)
+            if changes != self._changes:
+                # What was fetched is old already: the next time will do.
                 return
             for device in known:
                 if self._devices.get(device.device_id) != device:
@@ -147,6 +157,7 @@ class DeviceRegistry:
             )
             await self._table.put(device)
             await self._local.put(device)
+            self._changes += 1
             self._remember([device])
             return device
 
@@ -156,14 +167,20 @@ class DeviceRegistry:
         return [self._devices[device_id] for device_id in ids if device_id > after_device_id][:limit]
 
     async def _store_new(self, devices: Sequence[RegisteredDevice]) -> None:
-        try:
+        if self._needs_table():
             await self._table.insert(devices)
-        except StoreUnavailableError:
-            if self._needs_table():
-                raise
-            self._table_is_behind = True
+        elif not self._table_is_behind:
+            self._table_is_behind = not await self._inserted_soon(devices)
         await self._local.insert(devices)
+        self._changes += 1
         self._remember(devices)
+
+    async def _inserted_soon(self, devices: Sequence[RegisteredDevice]) -> bool:
+        with suppress(StoreUnavailableError, TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._table.insert(devices)
+                return True
+        return False
 
     def _remember(self, devices: Iterable[RegisteredDevice]) -> None:
         for device in devices:
