@@ -5,7 +5,7 @@ The caller keeps writes away from the device meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,34 +34,51 @@ class SyncStep:
 async def sync_step(
     source: TelemetryStore, copy: TelemetryStore, device_id: int, time_range: TimeRange, *, fill_only: bool = False
 ) -> SyncStep:
-    """Make ``copy`` equal ``source`` on the first part of a range, of about STEP_POINTS points.
+    """Make ``copy`` equal ``source`` on the first part of a range, of about STEP_POINTS points in either.
 
     With ``fill_only`` nothing that the copy has is changed or deleted.
     """
-    batch = await _first_part(source.scan(_everything(device_id, time_range)))
-    end = time_range.end if batch is None else int(batch.timestamps[-1]) + 1
-    there = [other async for other in copy.scan(_everything(device_id, TimeRange(time_range.start, end)))]
+    batch, end = await _first_part(source, device_id, time_range)
+    other, end = await _first_part(copy, device_id, TimeRange(time_range.start, end))
+    batch = batch if batch is None else _before(batch, end)
+    there = [] if other is None else [other]
     missing, extra = difference(batch, there, device_id)
     if fill_only:
         missing, extra = _only_absent(missing, there), []
     deleted = await _delete(copy, device_id, extra)
     if extra and batch is not None:
-        # Deleting a moment's metadata takes all of it: what belongs there is written again.
+        # What belongs between the points that were deleted is written again.
         missing = batch
     if missing is not None:
         await copy.write([missing])
     return SyncStep(0 if missing is None else missing.point_count, deleted, end)
 
 
-async def _first_part(scan: AsyncIterator[Batch]) -> Batch | None:
-    """The first points of a scan, about as many as a step takes, as one batch."""
+async def _first_part(store: TelemetryStore, device_id: int, time_range: TimeRange) -> tuple[Batch | None, int]:
+    """The first points of a range, about as many as a step takes, as one batch, and up to where it has them all."""
     parts: list[Batch] = []
-    async with closing(scan) as batches:
+    values = 0
+    async with closing(store.scan(_everything(device_id, time_range))) as batches:
         async for batch in batches:
             parts.append(batch)
-            if sum(part.point_count for part in parts) >= STEP_POINTS:
-                break
-    return merge_by_device(parts)[0] if parts else None
+            values += sum(map(len, batch.columns))
+            if values >= STEP_POINTS:
+                return merge_by_device(parts)[0], int(batch.timestamps[-1]) + 1
+    return (merge_by_device(parts)[0] if parts else None), time_range.end
+
+
+def _before(batch: Batch, end: int) -> Batch | None:
+    """What of a batch is before ``end``."""
+    count = int(np.searchsorted(batch.timestamps, end))
+    if count == len(batch.timestamps):
+        return batch
+    columns = []
+    for column in batch.columns:
+        rows = np.arange(len(column)) if column.rows is None else column.rows
+        kept = column.where(rows < count, len(batch.timestamps))
+        if len(kept):
+            columns.append(kept)
+    return Batch(batch.device_id, batch.timestamps[:count], tuple(columns)) if columns else None
 
 
 def _everything(device_id: int, time_range: TimeRange) -> Selection:
@@ -69,12 +86,12 @@ def _everything(device_id: int, time_range: TimeRange) -> Selection:
 
 
 async def _delete(store: TelemetryStore, device_id: int, extra: Sequence[tuple[str, int]]) -> int:
-    for name, timestamp in extra:
-        moment = TimeRange(timestamp, timestamp + 1)
-        if is_metadata(name):
-            await store.delete(Selection((device_id,), None, moment, Scope.METADATA))
-        else:
-            await store.delete(Selection((device_id,), (name,), moment))
+    """Delete all between the first and the last of these, at once: one by one takes a store far too long."""
+    if extra:
+        moments = [timestamp for _, timestamp in extra]
+        span = TimeRange(min(moments), max(moments) + 1)
+        scope = Scope.BOTH if any(is_metadata(name) for name, _ in extra) else Scope.DATA
+        await store.delete(Selection((device_id,), None, span, scope))
     return len(extra)
 
 

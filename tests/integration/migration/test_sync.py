@@ -1,0 +1,64 @@
+"""One step of making stores equal, on real stores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from iotflow_server.migration.sync import STEP_POINTS, sync_step
+from iotflow_server.stores.batch import Batch, Column, Kind
+from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.postgres.store import PostgresStore
+from iotflow_server.stores.selection import Scope, Selection, TimeRange
+from iotflow_server.stores.store import TelemetryStore
+
+RANGE = TimeRange(0, 10**12)
+
+
+def rows(first: int, end: int, value: float = 0.5) -> Batch:
+    """One measurement and one key of metadata at each of these milliseconds."""
+    times = np.arange(first, end, dtype=np.int64) * 1000
+    metadata = Column("meta_k", Kind.INTEGER, np.arange(first, end, dtype=np.int64))
+    return Batch(1, times, (Column("n", Kind.NUMERIC, np.full(len(times), value)), metadata))
+
+
+async def content(store: TelemetryStore) -> dict[tuple[str, int], object]:
+    return {
+        (column.name, int(time)): value
+        async for batch in store.scan(Selection((1,), None, RANGE, Scope.BOTH))
+        for column in batch.columns
+        for time, value in zip(column.timestamps(batch.timestamps), column.values.tolist(), strict=True)
+    }
+
+
+async def synchronise(source: TelemetryStore, copy: TelemetryStore) -> Sequence[int]:
+    """The ends of the steps that it took."""
+    ends = [RANGE.start]
+    while ends[-1] < RANGE.end:
+        ends.append((await sync_step(source, copy, 1, TimeRange(ends[-1], RANGE.end))).end)
+    return ends[1:]
+
+
+async def test_what_the_copy_has_too_much_is_taken_in_steps_too(
+    iotdb_store: IotdbStore, postgres_store: PostgresStore
+) -> None:
+    await iotdb_store.write([rows(10, 12)])
+    for first in range(0, 3 * STEP_POINTS, STEP_POINTS):
+        await postgres_store.write([rows(first, first + STEP_POINTS, 1.5)])
+    ends = await synchronise(iotdb_store, postgres_store)
+    assert len(ends) >= 3
+    assert await content(postgres_store) == await content(iotdb_store)
+    assert len(await content(iotdb_store)) == 4
+
+
+async def test_holes_in_what_the_copy_should_have_are_made_there(
+    iotdb_store: IotdbStore, postgres_store: PostgresStore
+) -> None:
+    for store in (iotdb_store, postgres_store):
+        await store.write([rows(0, 100)])
+    await iotdb_store.delete(Selection((1,), ("n",), TimeRange(20_000, 30_000)))
+    await iotdb_store.delete(Selection((1,), None, TimeRange(50_000, 51_000), Scope.METADATA))
+    await synchronise(iotdb_store, postgres_store)
+    assert await content(postgres_store) == await content(iotdb_store)
+    assert len(await content(iotdb_store)) == 200 - 10 - 1
