@@ -79,14 +79,12 @@ async def test_a_device_that_is_new_to_iotdb_does_not_wait_for_it_once_it_is_fro
         own_iotdb.resume()
 
 
-async def test_a_delete_whose_caller_went_away_reaches_both_stores(
-    caller: Caller, own_postgres: LocalPostgres
-) -> None:
+async def test_a_delete_whose_caller_went_away_reaches_both_stores(caller: Caller, own_postgres: LocalPostgres) -> None:
     await caller.write(*(record(1, BASE + i, {"n": float(i)}) for i in range(10)))
     await caller.advance()
     await dirty_at_most(caller, 0)
     own_postgres.freeze()
-    with pytest.raises(grpc.aio.AioRpcError, match="DEADLINE_EXCEEDED|Deadline"):
+    with pytest.raises(grpc.aio.AioRpcError, match=r"DEADLINE_EXCEEDED"):
         await caller.telemetry.DeleteTelemetry(_deletion(1), timeout=0.5)  # type: ignore[misc]
     assert await caller.points(1) == {}
     own_postgres.kill()
