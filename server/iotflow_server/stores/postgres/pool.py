@@ -19,6 +19,7 @@ Connection = asyncpg.pool.PoolConnectionProxy
 
 #: A transaction whose process or machine has vanished lets go of its locks after so long.
 _IDLE_SECONDS: Final = 60
+_UNREADABLE: Final = "a DSN that is not of the form postgresql://user:password@host:port/database"
 
 
 class PostgresPool:
@@ -103,6 +104,12 @@ async def transaction(connection: Connection) -> AsyncIterator[None]:
 
 
 def _place(dsn: str) -> str:
-    parts = urlsplit(dsn)
-    host = parts.hostname or "a Unix socket"
-    return f"{host}:{parts.port or 5432}{parts.path}"
+    try:
+        parts = urlsplit(dsn)
+        port = parts.port or 5432
+    except ValueError:
+        return _UNREADABLE
+    if parts.scheme not in ("postgres", "postgresql"):
+        # Its form is not known, so that nobody knows where in it the password stands.
+        return _UNREADABLE
+    return f"{parts.hostname or 'a Unix socket'}:{port}{parts.path}"
