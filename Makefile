@@ -7,6 +7,7 @@ BIN := .venv/bin
 STAMP := .venv/.synced
 PROTOS := protos/iotflow/telemetry/v1
 OLDEST_IOTDB_CLIENT := 1.3.3
+WORKERS ?= 2
 ARGS ?=
 
 # uv must use the interpreter it is given, and never fetch one of its own.
@@ -33,7 +34,7 @@ bench: $(STAMP) ## Measure rows a second on this machine; ARGS="--rounds 5"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 test: $(STAMP) ## Run the tests; ARGS="-k name" narrows them
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-iotdb-oldest: $(STAMP) $(UV) ## Run IoTDB's tests with the oldest client that is supported
 	$(UV) run --frozen --isolated --all-extras --with apache-iotdb==$(OLDEST_IOTDB_CLIENT) \

@@ -96,7 +96,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     )
     await registry.load()
     await _open(stores, router, stack)
-    known = await state.enter(known)
+    await state.enter()
     if router.phase.reads_from(StoreName.IOTDB):
         # Before the first write: a device's path in IoTDB follows from its owner.
         await registry.adopt(await stores[StoreName.IOTDB].list_devices())
@@ -110,7 +110,7 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     repairer = Repairer(router, journal, ingest.holding)
     repairer.start()
     stack.push_async_callback(repairer.stop)
-    controller = MigrationController(known, state, router, ingest.quiesced, journal, repairer, stores)
+    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores)
     queries = QueryEngine(
         router.primary,
         max_page_bytes=settings.max_page_bytes,

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 
 import structlog
 
 from iotflow_server.migration.guards import guards_between, reachable_error
 from iotflow_server.migration.journal import DirtyJournal
-from iotflow_server.migration.phase_state import KnownPhase, PhaseState
+from iotflow_server.migration.phase_state import PhaseState
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.migration.status import (
     Guard,
     GuardsUnsatisfiedError,
     MigrationStatus,
     NoNeighbourError,
-    PhaseChange,
     PhaseMismatchError,
     StoreStatus,
 )
@@ -38,7 +36,6 @@ class MigrationController:
 
     def __init__(
         self,
-        known: KnownPhase,
         state: PhaseState,
         router: Router,
         quiesced: Quiesced,
@@ -46,7 +43,6 @@ class MigrationController:
         repairer: Repairer,
         stores: Mapping[StoreName, TelemetryStore],
     ) -> None:
-        self._epoch = known.epoch
         self._state = state
         self._router = router
         self._quiesced = quiesced
@@ -60,7 +56,7 @@ class MigrationController:
         phase, errors = self._router.phase, await self._errors()
         return MigrationStatus(
             phase=phase,
-            epoch=self._epoch,
+            epoch=self._state.known.epoch,
             stores=tuple(self._store_status(name, phase, errors[name]) for name in self._stores),
             advance_guards=self._guards(phase, phase.next, errors),
             roll_back_guards=self._guards(phase, phase.previous, errors),
@@ -102,14 +98,15 @@ class MigrationController:
             for store in self._stores:
                 if target.writes_to(store) and not current.writes_to(store):
                     await self._journal.add_everything(store)
-            change = PhaseChange(self._epoch + 1, target, datetime.now(UTC), changed_by, reason, force)
-            if not await self._state.move(change):
+            if not await self._state.move(target, changed_by, reason, forced=force):
                 raise PhaseMismatchError("another instance has moved the phase; restart this one to learn it")
-            self._epoch, self._router.phase = change.epoch, target
+            self._router.phase = target
         for store in self._stores:
             if not target.writes_to(store):
                 await self._journal.forget(store)
-        _log.info("phase changed", action="phase_changed", phase=str(target), epoch=change.epoch, by=changed_by)
+        _log.info(
+            "phase changed", action="phase_changed", phase=str(target), epoch=self._state.known.epoch, by=changed_by
+        )
 
     def _expect(self, expected: Phase | None) -> None:
         if expected is not None and expected is not self._router.phase:
