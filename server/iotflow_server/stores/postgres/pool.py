@@ -28,7 +28,8 @@ class PostgresPool:
     def __init__(self, dsn: str, size: int, timeout: float) -> None:
         self._dsn = dsn
         self._size = size
-        self._timeout = timeout
+        #: Longest wait for one answer, in seconds.
+        self.timeout = timeout
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
         #: Where the server is, without user and password.
@@ -45,15 +46,15 @@ class PostgresPool:
                     # asyncpg would log a traceback for each try to hold a connection to a server that is away.
                     min_size=0,
                     max_size=self._size,
-                    timeout=self._timeout,
-                    command_timeout=self._timeout,
+                    timeout=self.timeout,
+                    command_timeout=self.timeout,
                     init=use_microseconds,
                     max_inactive_connection_lifetime=60,
                     server_settings={
                         "application_name": "iotflow-server",
                         "timezone": "UTC",
                         # What nobody waits for any more is not worked on.
-                        "statement_timeout": f"{int(self._timeout * 1000) + 1000}ms",
+                        "statement_timeout": f"{int(self.timeout * 1000) + 1000}ms",
                         "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
                         "tcp_keepalives_idle": f"{_IDLE_SECONDS}",
                     },
@@ -64,7 +65,7 @@ class PostgresPool:
         pool, self._pool = self._pool, None
         if pool is not None:
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(self.timeout):
                     await pool.close()
             except (TimeoutError, OSError, asyncpg.InterfaceError):
                 pool.terminate()
@@ -77,13 +78,34 @@ class PostgresPool:
         if self._pool is None:
             raise StoreUnavailableError(StoreName.POSTGRES, f"{self.place} is closed")
         with translated(self.place):
-            async with self._pool.acquire(timeout=self._timeout) as connection:
+            async with self._pool.acquire(timeout=self.timeout) as connection:
                 try:
                     yield connection
                 except (TimeoutError, asyncio.CancelledError):
                     # To end it in good order would be to wait for the same answer again.
                     connection.terminate()
                     raise
+
+
+@asynccontextmanager
+async def bounded(connection: Connection, seconds: float) -> AsyncIterator[None]:
+    """Bound the block in time, and end it as soon as the connection is lost.
+
+    asyncpg's own time-out does not cover a COPY that waits for room to send: one whose server has died would wait
+    for ever.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(seconds) as scope:
+
+        def lost(_: object) -> None:
+            if not scope.expired():
+                scope.reschedule(loop.time())
+
+        connection.add_termination_listener(lost)
+        try:
+            yield
+        finally:
+            connection.remove_termination_listener(lost)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from iotflow_server.stores.postgres.catalogue import SeriesCatalogue, insert_ser
 from iotflow_server.stores.postgres.errors import message_of, translated
 from iotflow_server.stores.postgres.gathering import copy_payloads, point_at
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
-from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
+from iotflow_server.stores.postgres.pool import Connection, PostgresPool, bounded, transaction
 from iotflow_server.stores.postgres.rows import COLUMNS
 from iotflow_server.stores.store import OwnerLookup
 
@@ -115,7 +115,8 @@ class PointWriter:
         self, connection: Connection, table: str, payload: bytes, into: str, batches: Sequence[Batch]
     ) -> None:
         try:
-            await connection.copy_to_table(into, source=io.BytesIO(payload), columns=list(COLUMNS), format="binary")
+            async with bounded(connection, self._pool.timeout):
+                await connection.copy_to_table(into, source=io.BytesIO(payload), columns=list(COLUMNS), format="binary")
         except asyncpg.PostgresError as error:
             if not (error.sqlstate or "").startswith(_REFUSING):
                 raise
