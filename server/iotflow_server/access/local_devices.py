@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from iotflow_server.access.registry import RegisteredDevice
+from iotflow_server.local.durable import open_durable
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS device (
@@ -26,13 +26,8 @@ class LocalDevices:
     """Implements :class:`access.registry.DeviceTable` on a local file."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(_SCHEMA)
-        self._connection.commit()
+        self._connection = open_durable(path, _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""

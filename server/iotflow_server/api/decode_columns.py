@@ -234,7 +234,7 @@ class _BatchDecoder:
             field=field,
             device_id=self.message.device_id,
             measurement=measurement,
-            reason=int(reason),  # type: ignore[arg-type]
+            reason=int(reason),  # type: ignore[arg-type]  # the numbers are the enum's
             message=message,
             point_count=points,
             rows=() if rows is None else rows.tolist(),

@@ -139,7 +139,7 @@ class DecodedRecords:
             field=field,
             device_id=self._records[index].device_id,
             measurement=measurement,
-            reason=int(reason),  # type: ignore[arg-type]
+            reason=int(reason),  # type: ignore[arg-type]  # the numbers are the enum's
             message=message,
             point_count=points,
         )

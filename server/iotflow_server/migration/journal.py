@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from iotflow_server.local.durable import open_durable
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import TimeRange
@@ -43,10 +44,9 @@ class DirtyJournal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._lock = threading.Lock()
         self._claimed: int | None = None
-        self._connection = self._connect()
+        self._connection = open_durable(path, _SCHEMA)
         self._entries: dict[int, Entry] = {}
         self._by_device: dict[tuple[StoreName, int | None], dict[int, Entry]] = {}
         rows = self._connection.execute("SELECT id, store, device_id, start_us, end_us FROM dirty_range ORDER BY id")
@@ -161,15 +161,6 @@ class DirtyJournal:
                 "UPDATE dirty_range SET start_us = ? WHERE id = ?", (entry.range.time_range.start, entry.id)
             )
             self._remember(entry)
-
-    def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(_SCHEMA)
-        connection.commit()
-        return connection
 
 
 def _entry(row: tuple[int, str, int | None, int, int]) -> Entry:
