@@ -112,9 +112,12 @@ class DeviceRegistry:
         device = self._devices.get(device_id)
         return 0 if device is None else device.user_id
 
-    def devices_of(self, user_id: int) -> tuple[int, ...]:
+    async def devices_of(self, user_id: int) -> tuple[int, ...]:
         """The devices of a user, ascending."""
-        return tuple(sorted(self._by_user.get(user_id, ())))
+        return self._devices_of(user_id)
+
+    async def look_up(self, device_ids: Sequence[int]) -> None:
+        """Nothing is left to look up: every device is in memory."""
 
     async def register_unknown(self, devices: Mapping[int, int]) -> frozenset[int]:
         """Register devices (device_id -> user_id) that a write names; return those that it may not bring.
@@ -163,8 +166,11 @@ class DeviceRegistry:
 
     async def list_devices(self, user_id: int, after_device_id: int, limit: int) -> list[RegisteredDevice]:
         """Return devices of a user (0: of all) beyond a device, by device_id."""
-        ids = self.devices_of(user_id) if user_id else tuple(sorted(self._devices))
+        ids = self._devices_of(user_id) if user_id else tuple(sorted(self._devices))
         return [self._devices[device_id] for device_id in ids if device_id > after_device_id][:limit]
+
+    def _devices_of(self, user_id: int) -> tuple[int, ...]:
+        return tuple(sorted(self._by_user.get(user_id, ())))
 
     async def _store_new(self, devices: Sequence[RegisteredDevice]) -> None:
         if self._needs_table():

@@ -48,22 +48,22 @@ class Filters:
         self._registry = registry
         self._max_devices = max_devices
 
-    def selection(self, message: TelemetryFilter, path: str) -> Selection:
+    async def selection(self, message: TelemetryFilter, path: str) -> Selection:
         """The selection of a filter. ``path`` is that of the filter, with its dot.
 
         :raises InvalidRequestError: a field is wrong.
         """
         return Selection(
-            self.devices(message, path),
+            await self.devices(message, path),
             measurements(message.measurements, path),
             TimeRange(*_bounds(message, path)),
         )
 
-    def latest(self, message: GetLatestTelemetryRequest) -> Selection:
+    async def latest(self, message: GetLatestTelemetryRequest) -> Selection:
         """The selection of a question for latest points."""
-        return Selection(self.devices(message, ""), measurements(message.measurements, ""))
+        return Selection(await self.devices(message, ""), measurements(message.measurements, ""))
 
-    def devices(self, message: DeviceChoice, path: str) -> tuple[int, ...]:
+    async def devices(self, message: DeviceChoice, path: str) -> tuple[int, ...]:
         """The devices that are named, or those of the user; unknown ones are no error.
 
         :raises InvalidRequestError: neither is given, or both, or too many.
@@ -73,8 +73,10 @@ class Filters:
         if message.user_id < 0:
             raise InvalidRequestError((f"{path}user_id", "a user_id must be positive"))
         if message.user_id:
-            return self._registry.devices_of(message.user_id)
-        return self._named(message.device_ids, f"{path}device_ids")
+            return await self._registry.devices_of(message.user_id)
+        named = self._named(message.device_ids, f"{path}device_ids")
+        await self._registry.look_up(named)
+        return named
 
     def _named(self, device_ids: Sequence[int], path: str) -> tuple[int, ...]:
         if len(device_ids) > self._max_devices:

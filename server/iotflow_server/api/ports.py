@@ -55,8 +55,11 @@ class RegistryPort(Protocol):
     def owner(self, device_id: int) -> int:
         """The owner of a device, 0 for none."""
 
-    def devices_of(self, user_id: int) -> tuple[int, ...]:
+    async def devices_of(self, user_id: int) -> tuple[int, ...]:
         """The devices of a user."""
+
+    async def look_up(self, device_ids: Sequence[int]) -> None:
+        """See to it that the owners of devices are known."""
 
     async def register_unknown(self, devices: Mapping[int, int]) -> frozenset[int]:
         """Register devices by their first write; return those that may not."""

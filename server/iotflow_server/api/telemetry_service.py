@@ -78,7 +78,7 @@ class TelemetryService(TelemetryServiceServicer):
     async def QueryTelemetry(self, request: pb.QueryTelemetryRequest, context: Any) -> pb.QueryTelemetryResponse:
         """Return one page of points."""
         page = await self._queries.page(
-            self._filters.selection(request.filter, "filter."),
+            await self._filters.selection(request.filter, "filter."),
             descending=is_descending(request.order),
             page_size=page_size_of(request.page_size, self._settings.max_page_size),
             token=request.page_token,
@@ -94,7 +94,7 @@ class TelemetryService(TelemetryServiceServicer):
         self, request: pb.QueryTelemetryStreamRequest, context: Any
     ) -> AsyncIterator[pb.QueryTelemetryStreamResponse]:
         """Return a whole range in columns."""
-        selection = self._filters.selection(request.filter, "filter.")
+        selection = await self._filters.selection(request.filter, "filter.")
         store, batches = self._queries.stream(selection, descending=is_descending(request.order))
         served_by = encode.store_message(store)
         async with closing(batches):
@@ -107,7 +107,7 @@ class TelemetryService(TelemetryServiceServicer):
     ) -> pb.AggregateTelemetryResponse:
         """Aggregate each series."""
         table = await self._queries.aggregate(
-            self._filters.selection(request.filter, "filter."), aggregations_of(request), window_of(request)
+            await self._filters.selection(request.filter, "filter."), aggregations_of(request), window_of(request)
         )
         return pb.AggregateTelemetryResponse(
             rows=encode.aggregate_messages(table.rows), served_by=encode.store_message(table.served_by)
@@ -117,7 +117,7 @@ class TelemetryService(TelemetryServiceServicer):
         self, request: pb.GetLatestTelemetryRequest, context: Any
     ) -> pb.GetLatestTelemetryResponse:
         """Return the latest point of each series."""
-        latest = await self._queries.latest(self._filters.latest(request))
+        latest = await self._queries.latest(await self._filters.latest(request))
         return pb.GetLatestTelemetryResponse(
             points=encode.point_messages(latest.points, self._registry),
             served_by=encode.store_message(latest.served_by),
@@ -133,7 +133,7 @@ class TelemetryService(TelemetryServiceServicer):
 
     async def ListSeries(self, request: pb.ListSeriesRequest, context: Any) -> pb.ListSeriesResponse:
         """List series."""
-        listed = await self._queries.series(self._filters.devices(request, ""))
+        listed = await self._queries.series(await self._filters.devices(request, ""))
         return pb.ListSeriesResponse(
             series=map(encode.series_message, listed.series), served_by=encode.store_message(listed.served_by)
         )

@@ -68,7 +68,7 @@ async def test_an_open_registry_takes_unknown_devices_and_remembers_them(world: 
     assert await registry.register_unknown({1: 7, 2: 0}) == frozenset()
     again = await world.registry()
     assert (again.owner(1), again.owner(2), again.owner(3)) == (7, 0, 0)
-    assert again.devices_of(7) == (1,)
+    assert await again.devices_of(7) == (1,)
     assert not again.knows(3)
 
 
@@ -116,7 +116,7 @@ async def test_a_device_changes_hands_only_where_its_owner_is_not_fixed(world: W
     assert (await registry.register(1, 7)).user_id == 7
     world.fixes_owner = False
     await registry.register(1, 8)
-    assert (registry.devices_of(7), registry.devices_of(8)) == ((), (1,))
+    assert (await registry.devices_of(7), await registry.devices_of(8)) == ((), (1,))
     assert (await world.registry()).owner(1) == 8
 
 
