@@ -18,6 +18,7 @@ from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
 from iotflow_server.api.interceptor import EdgeInterceptor
 from iotflow_server.api.migration_service import MigrationService
 from iotflow_server.api.ports import IngestPort, MigrationPort, QueryPort, RegistryPort
+from iotflow_server.api.reflection import reflection_pool
 from iotflow_server.api.telemetry_service import TelemetryService
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
@@ -135,7 +136,7 @@ class TelemetryServer:
         add_AccessServiceServicer_to_server(self._access, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, server)
         names = (TELEMETRY, *OTHERS, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        reflection.enable_server_reflection(names, server, reflection_pool())
         return server
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -76,6 +77,31 @@ async def test_reflection_lists_the_services() -> None:
         await call.done_writing()
         names = {service.name for service in answer.list_services_response.service}
         assert {f"iotflow.telemetry.v1.{service}" for service in SERVICES} < names
+
+
+async def file_of(symbol: str) -> reflection_pb2.ServerReflectionResponse:
+    async with running() as edge:
+        channel: Any = edge.channel
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+        call = stub.ServerReflectionInfo()
+        await call.write(
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"iotflow.telemetry.v1.{symbol}")
+        )
+        answer: reflection_pb2.ServerReflectionResponse = await call.read()
+        await call.done_writing()
+        return answer
+
+
+@pytest.mark.parametrize("symbol", ["TelemetryService", "TelemetryService.WriteTelemetry", "WriteTelemetryRequest"])
+async def test_reflection_finds_a_file_by_any_symbol_in_it(symbol: str) -> None:
+    answer = await file_of(symbol)
+    files = [FileDescriptorProto.FromString(file) for file in answer.file_descriptor_response.file_descriptor_proto]
+    assert "iotflow/telemetry/v1/telemetry_service.proto" in [file.name for file in files]
+
+
+async def test_reflection_says_when_it_does_not_know_a_symbol() -> None:
+    answer = await file_of("TelemetryService.Nothing")
+    assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 async def test_a_message_over_the_limit_is_told_the_limit() -> None:
