@@ -30,8 +30,8 @@ run: $(STAMP) ## Start the service on 127.0.0.1:50051 with embedded PostgreSQL, 
 demo: $(STAMP) ## Carry a simulated fleet from a real IoTDB to PostgreSQL and count what was lost (needs Java, Maven)
 	@exec $(BIN)/python -m iotflow_server.cli.demo $(ARGS)
 
-bench: $(STAMP) ## Measure rows a second on this machine; ARGS="--rounds 5"
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: $(STAMP) ## Measure on this machine, each figure beside its limit; ONLY=key,key and QUICK=1 narrow it
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(ARGS)
 
 test: $(STAMP) ## Run the tests; ARGS="-k name" narrows them
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)

@@ -1,30 +1,54 @@
-"""``make bench``: measures on this machine, and prints rows a second."""
+"""``make bench``: measures on this machine, each figure beside its limit; prints a table, writes build/bench.json."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from tests.bench.postgres_ingest import CHUNK, CHUNKS, postgres_ingest
+from tests.bench.measure import FULL, QUICK, Measure, Scale
+from tests.bench.registry import MEASURES
+from tests.bench.report import table, write
+from tests.bench.result import Result
+
+_OUTPUT = Path(__file__).parents[2] / "build" / "bench.json"
 
 
 def main() -> None:
+    """Measure what is asked for, all by default."""
+    options = _options()
+    scale = QUICK if options.quick else FULL
+    if options.rounds:
+        scale = replace(scale, rounds=options.rounds)
+    results = []
+    for measure in options.only:
+        sys.stderr.write(f"{measure.key} ...\n")
+        results.append(measured(measure, scale))
+        write(_OUTPUT, results, is_quick=options.quick)
+    sys.stdout.write(table(results))
+
+
+def measured(measure: Measure, scale: Scale) -> Result:
+    """Take a measure in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="iotflow-bench-") as folder:
+        return measure.take(measure, Path(folder), scale)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help=f"rounds of {CHUNK * CHUNKS:,} rows a path")
-    rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as folder:
-        figures = asyncio.run(postgres_ingest(Path(folder) / "postgres", rounds))
-    reference = figures[-1].rows_per_second
-    sys.stdout.write(f"{'rows/s':>10}  {'slowest':>10}  {'fastest':>10}  of COPY  path\n")
-    for figure in figures:
-        share = figure.rows_per_second / reference
-        sys.stdout.write(
-            f"{figure.rows_per_second:>10,.0f}  {figure.slowest:>10,.0f}  {figure.fastest:>10,.0f}"
-            f"  {share:>7.0%}  {figure.name}\n"
-        )
+    parser.add_argument("--only", type=_measures, default=list(MEASURES.values()), help="keys, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="small sizes and one round: does it work at all?")
+    parser.add_argument("--rounds", type=int, help="rounds after the one that is thrown away; 5 by default")
+    return parser.parse_args()
+
+
+def _measures(keys: str) -> list[Measure]:
+    unknown = [key for key in keys.split(",") if key not in MEASURES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no measure {', '.join(unknown)}; there are {', '.join(MEASURES)}")
+    return [MEASURES[key] for key in keys.split(",")]
 
 
 if __name__ == "__main__":

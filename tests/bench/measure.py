@@ -1,29 +1,34 @@
-"""Repeats a step and tells how fast it was."""
+"""What a measure is."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
+from pathlib import Path
+
+from tests.bench.result import Result
 
 
 @dataclass(frozen=True)
-class Figure:
-    """Rows a second of one path: the median of the rounds, and the slowest and fastest."""
+class Scale:
+    """How much is measured: in full, or enough to see that it works."""
 
-    name: str
-    rows_per_second: float
-    slowest: float
-    fastest: float
+    rounds: int
+    is_quick: bool
+
+    def of(self, full: int, quick: int) -> int:
+        """The size to take."""
+        return quick if self.is_quick else full
 
 
-async def measure(name: str, rows: int, rounds: int, step: Callable[[int], Awaitable[None]]) -> Figure:
-    """Run ``step(round)`` once to warm up and then ``rounds`` times; each stores ``rows`` rows."""
-    await step(0)
-    rates = []
-    for number in range(1, rounds + 1):
-        begin = time.perf_counter()
-        await step(number)
-        rates.append(rows / (time.perf_counter() - begin))
-    return Figure(name, median(rates), min(rates), max(rates))
+FULL = Scale(rounds=5, is_quick=False)
+QUICK = Scale(rounds=1, is_quick=True)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """``take`` measures in an empty folder; ``goal`` says what the result should be."""
+
+    key: str
+    goal: str
+    take: Callable[[Measure, Path, Scale], Result]

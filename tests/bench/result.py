@@ -1,0 +1,23 @@
+"""What a measure found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Result:
+    """``ratio`` is the median over the rounds, ``spread`` the least and the greatest; ``unit`` is that of ``value``
+    and ``limit``. ``limit`` is None where a measure has none."""
+
+    key: str
+    value: float
+    limit: float | None
+    ratio: float | None
+    unit: str
+    goal: str
+    rounds: int
+    spread: tuple[float, float]
+    details: Mapping[str, Any] = field(default_factory=dict)
