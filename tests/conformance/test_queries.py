@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.query.errors import AggregateTypeError, InvalidTokenError, QueryTooLargeError
 from iotflow_server.query.results import AggregateRow, Aggregation
+from iotflow_server.query.windows import FixedWindows
 from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.selection import TimeRange
 from iotflow_server.stores.store import TelemetryStore
@@ -17,6 +19,7 @@ from tests.conformance.reading import NewDevice, facts, pages, select
 from tests.support.batches import MS, SECOND, T0, Json, batch, exact, listed, points_of
 
 DAY = 86_400 * SECOND
+COUNT = AggregateQuery((Aggregation.COUNT,))
 NUMBERS = tuple(each for each in Aggregation if each.needs_numbers)
 
 
@@ -85,9 +88,9 @@ async def test_a_repeated_device_counts_once_and_an_unknown_one_as_nothing(
     assert (await engine.page(selection, descending=False, page_size=10)).points.values == [1]
     assert (await engine.latest(selection)).points.values == [1]
     assert [each.measurement for each in (await engine.series(selection.device_ids)).series] == ["a"]
-    assert len((await engine.aggregate(selection, [Aggregation.COUNT], None)).rows) == 1
+    assert len((await engine.aggregate(selection, COUNT)).rows) == 1
     assert len((await engine.page(select(unknown), descending=False, page_size=10)).points) == 0
-    assert (await engine.aggregate(select(unknown), [Aggregation.MEAN], None)).rows == ()
+    assert (await engine.aggregate(select(unknown), AggregateQuery((Aggregation.MEAN,)))).rows == ()
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -128,8 +131,8 @@ async def test_aggregates_by_windows_are_those_of_the_points_in_the_range(
     moments = [-3 * SECOND, -SECOND, 0, SECOND, 25 * SECOND, 26 * SECOND]
     await store.write([batch(device, moments, n=[1, 2, 3, 4, 5, 2**60], x=[0.1, 0.2, 0.3, -0.0, math.nan, math.inf])])
     selection = select(device, time_range=TimeRange(-2 * SECOND, 26 * SECOND))
-    asked = [Aggregation.SUM, Aggregation.COUNT, Aggregation.LAST]
-    table = await engine.aggregate(selection, asked, 10 * SECOND)
+    asked = (Aggregation.SUM, Aggregation.COUNT, Aggregation.LAST)
+    table = await engine.aggregate(selection, AggregateQuery(asked, FixedWindows(10 * SECOND)))
     cells = [(row.measurement, row.window_start, row.window_end) for row in table.rows]
     windows = [(-10 * SECOND, 0), (0, 10 * SECOND), (20 * SECOND, 30 * SECOND)]
     assert cells == [(name, start, end) for name in ("n", "x") for start, end in windows]
@@ -153,10 +156,13 @@ async def test_without_a_window_there_is_one_row_for_each_series(
         (Kind.INTEGER, 4),
         (Kind.INTEGER, 2**53 + 1),
         (Kind.NUMERIC, 3.5),
+        (Kind.NUMERIC, 4503599627370495.0),
+        (Kind.INTEGER, 2**53),
+        (Kind.NUMERIC, 3.002399751580331e18),
     )
-    table = await engine.aggregate(select(device), list(Aggregation), None)
+    table = await engine.aggregate(select(device), AggregateQuery(tuple(Aggregation)))
     assert table.rows == (AggregateRow(device, "n", None, None, values),)
-    bounded = await engine.aggregate(select(device, time_range=TimeRange(T0, T0 + DAY)), [Aggregation.COUNT], None)
+    bounded = await engine.aggregate(select(device, time_range=TimeRange(T0, T0 + DAY)), COUNT)
     assert bounded.rows == (AggregateRow(device, "n", T0, T0 + DAY, ((Kind.INTEGER, 4),)),)
 
 
@@ -168,8 +174,8 @@ async def test_text_has_no_mean_but_a_first(
     await store.write([batch(device, [T0], value=[cell])])
     for aggregation in NUMBERS:
         with pytest.raises(AggregateTypeError, match=f"'value' of device {device}"):
-            await engine.aggregate(select(device), [aggregation], None)
-    (row,) = (await engine.aggregate(select(device), [Aggregation.FIRST], None)).rows
+            await engine.aggregate(select(device), AggregateQuery((aggregation,)))
+    (row,) = (await engine.aggregate(select(device), AggregateQuery((Aggregation.FIRST,)))).rows
     assert points_of([batch(device, [T0], value=[cell])])[T0, device, "value"] == (
         row.values[0][0],
         exact(*row.values[0]),
@@ -182,13 +188,14 @@ async def test_what_is_too_large_is_refused_and_short_windows_over_few_points_ar
     device = new_device()
     await store.write([batch(device, [T0 + row * DAY for row in range(10)], a=list(range(10)))])
     engine = QueryEngine(lambda: store, max_page_bytes=1 << 20, max_aggregate_points=10, max_aggregate_rows=10)
-    assert len((await engine.aggregate(select(device), [Aggregation.MAX], MS)).rows) == 10
+    short = AggregateQuery((Aggregation.MAX,), FixedWindows(MS))
+    assert len((await engine.aggregate(select(device), short)).rows) == 10
     await store.write([batch(device, [T0 - DAY], a=[1])])
     with pytest.raises(QueryTooLargeError, match="more than 10 points"):
-        await engine.aggregate(select(device), [Aggregation.MAX], None)
+        await engine.aggregate(select(device), AggregateQuery((Aggregation.MAX,)))
     rows = QueryEngine(lambda: store, max_page_bytes=1 << 20, max_aggregate_points=11, max_aggregate_rows=10)
     with pytest.raises(QueryTooLargeError, match="more than 10 rows"):
-        await rows.aggregate(select(device), [Aggregation.MAX], MS)
+        await rows.aggregate(select(device), short)
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.query.errors import AggregateTypeError
 from iotflow_server.query.results import Aggregation
@@ -50,9 +51,21 @@ async def test_it_has_a_count_a_first_and_a_last_and_no_sum(free_store: Telemetr
     device = new_device()
     await free_store.write(mixed(device))
     engine = QueryEngine(lambda: free_store, max_page_bytes=1 << 20, max_aggregate_points=100, max_aggregate_rows=100)
-    asked = [Aggregation.COUNT, Aggregation.FIRST, Aggregation.LAST]
-    (row,) = (await engine.aggregate(select(device), asked, None)).rows
+    asked = AggregateQuery((Aggregation.COUNT, Aggregation.FIRST, Aggregation.LAST))
+    (row,) = (await engine.aggregate(select(device), asked)).rows
     assert row.values[:2] == ((Kind.INTEGER, 5), (Kind.INTEGER, 2**53 + 1))
+    assert row.values[2] is not None
     assert row.values[2][0] is Kind.JSON
     with pytest.raises(AggregateTypeError):
-        await engine.aggregate(select(device), [Aggregation.SUM], None)
+        await engine.aggregate(select(device), AggregateQuery((Aggregation.SUM,)))
+
+
+async def test_integers_and_doubles_of_one_series_are_added_up(
+    free_store: TelemetryStore, new_device: NewDevice
+) -> None:
+    device = new_device()
+    await free_store.write(mixed(device)[:2])
+    engine = QueryEngine(lambda: free_store, max_page_bytes=1 << 20, max_aggregate_points=100, max_aggregate_rows=100)
+    asked = AggregateQuery((Aggregation.SUM, Aggregation.MAX, Aggregation.FIRST))
+    (row,) = (await engine.aggregate(select(device), asked)).rows
+    assert row.values == ((Kind.NUMERIC, 2.0**53), (Kind.NUMERIC, 2.0**53), (Kind.INTEGER, 2**53 + 1))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from iotflow_server.query.windows import FixedWindows
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import TelemetryStore
 from tests.conformance.answers import answers
@@ -27,7 +28,7 @@ from tests.conformance.reading import NewDevice
     program=programs,
     selection=questions,
     page_size=st.integers(1, 8),
-    window_us=st.sampled_from([1, 3_000, 10**6, 10**17]),
+    windows=st.sampled_from([1, 3_000, 10**6, 10**17]).map(FixedWindows),
 )
 async def test_the_same_program_leaves_stores_that_answer_alike(
     postgres_store: TelemetryStore,
@@ -36,12 +37,12 @@ async def test_the_same_program_leaves_stores_that_answer_alike(
     program: Sequence[Step],
     selection: Selection,
     page_size: int,
-    window_us: int,
+    windows: FixedWindows,
 ) -> None:
     first, *_ = [new_device() for _ in range(DEVICES)]
     stores = (postgres_store, iotdb_store)
     await asyncio.gather(*(run(store, program, first) for store in stores))
     asked = moved(selection, first)
-    postgres, iotdb = [await answers(store, asked, page_size, window_us) for store in stores]
+    postgres, iotdb = [await answers(store, asked, page_size, windows) for store in stores]
     for question, answer in postgres.items():
         assert answer == iotdb[question], question

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateRow as AggregateRowMessage
 from iotflow.telemetry.v1.telemetry_service_pb2 import Series, TimePrecision
-from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, ValueKind
+from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, Value, ValueKind
 from iotflow_server.api.ports import RegistryPort
 from iotflow_server.api.times import timestamp_message
 from iotflow_server.api.values import FIELDS, value_message
@@ -74,7 +74,8 @@ def aggregate_messages(rows: Sequence[AggregateRow]) -> Iterator[AggregateRowMes
             measurement=row.measurement,
             window_start=None if row.window_start is None else timestamp_message(row.window_start),
             window_end=None if row.window_end is None else timestamp_message(row.window_end),
-            values=[value_message(kind, value) for kind, value in row.values],
+            values=[Value() if cell is None else value_message(*cell) for cell in row.values],
+            filled=row.is_filled,
         )
 
 

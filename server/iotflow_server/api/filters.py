@@ -8,7 +8,6 @@ from typing import Final, Protocol
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
-    AggregateTelemetryRequest,
     DeleteTelemetryRequest,
     GetLatestTelemetryRequest,
     Order,
@@ -18,15 +17,13 @@ from iotflow_server.api.decoded import DEVICE_ID_FAULT
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.paths import item
 from iotflow_server.api.ports import RegistryPort
-from iotflow_server.api.times import duration_microseconds, microseconds
+from iotflow_server.api.times import microseconds
 from iotflow_server.api.validate import queried_name_fault
-from iotflow_server.query.results import Aggregation
+from iotflow_server.query.quality import QualityFlags
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, Scope, Selection, TimeRange
 
 DEFAULT_PAGE_SIZE: Final = 1_000
-MIN_WINDOW_US: Final = 1_000
-#: The longest that a Duration may be: about 10,000 years.
-MAX_WINDOW_SECONDS: Final = 315_576_000_000
+MAX_QUALITY_FLAGS: Final = 100
 
 
 class DeviceChoice(Protocol):
@@ -125,29 +122,19 @@ def is_descending(order: int) -> bool:
     return _DESCENDING[order]
 
 
-def aggregations_of(request: AggregateTelemetryRequest) -> tuple[Aggregation, ...]:
-    """What is to be computed."""
-    if not request.aggregations:
-        raise InvalidRequestError(("aggregations", "name at least one aggregation"))
-    result: list[Aggregation] = []
-    for index, number in enumerate(request.aggregations):
-        path = item("aggregations", index)
-        if number not in _AGGREGATIONS:
-            raise InvalidRequestError((path, f"{number} is no aggregation; one of {_AGGREGATION_NAMES} is right"))
-        if _AGGREGATIONS[number] in result:
-            raise InvalidRequestError((path, "each aggregation may be named once"))
-        result.append(_AGGREGATIONS[number])
-    return tuple(result)
+def limit_of(number: int, path: str) -> int | None:
+    """A limit that is not set by 0."""
+    if number < 0:
+        raise InvalidRequestError((path, f"{number} is negative; 0 means no limit"))
+    return number or None
 
 
-def window_of(request: AggregateTelemetryRequest) -> int | None:
-    """The length of a window in microseconds, None for the whole range."""
-    if not request.HasField("window"):
-        return None
-    window = duration_microseconds(request.window)
-    if window < MIN_WINDOW_US or request.window.seconds > MAX_WINDOW_SECONDS:
-        raise InvalidRequestError(("window", f"a window must last 1 ms to {MAX_WINDOW_SECONDS} s"))
-    return window
+def quality_of(message: TelemetryFilter, path: str) -> QualityFlags:
+    """The quality flags that are asked for."""
+    if len(message.quality_flags) > MAX_QUALITY_FLAGS:
+        fault = f"{len(message.quality_flags)} are named; at most {MAX_QUALITY_FLAGS} may be"
+        raise InvalidRequestError((f"{path}quality_flags", fault))
+    return frozenset(message.quality_flags) or None
 
 
 _DESCENDING: Final[Mapping[int, bool]] = {
@@ -155,19 +142,21 @@ _DESCENDING: Final[Mapping[int, bool]] = {
     Order.ORDER_ASCENDING: False,
     Order.ORDER_DESCENDING: True,
 }
-_AGGREGATIONS: Final[Mapping[int, Aggregation]] = {aggregation.value: aggregation for aggregation in Aggregation}
-_AGGREGATION_NAMES: Final = ", ".join(aggregation.name for aggregation in Aggregation)
 
 
 def _bounds(message: TelemetryFilter | DeleteTelemetryRequest, path: str) -> tuple[int, int]:
-    start = _bound(message.start_time, f"{path}start_time") if message.HasField("start_time") else MIN_TIMESTAMP
-    end = _bound(message.end_time, f"{path}end_time") if message.HasField("end_time") else MAX_TIMESTAMP
+    start = moment(message.start_time, f"{path}start_time") if message.HasField("start_time") else MIN_TIMESTAMP
+    end = moment(message.end_time, f"{path}end_time") if message.HasField("end_time") else MAX_TIMESTAMP
     if start > end:
         raise InvalidRequestError((f"{path}start_time", "start_time must not be after end_time"))
     return start, end
 
 
-def _bound(timestamp: Timestamp, path: str) -> int:
+def moment(timestamp: Timestamp, path: str) -> int:
+    """Microseconds since 1970 of a field.
+
+    :raises InvalidRequestError: it is no moment of the years 1 to 9999.
+    """
     try:
         return microseconds(timestamp)
     except ValueError as error:

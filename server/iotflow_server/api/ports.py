@@ -7,7 +7,8 @@ from typing import Protocol
 
 from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.migration.status import MigrationStatus
-from iotflow_server.query.results import AggregateTable, Aggregation, LatestPoints, Page, SeriesList
+from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.results import AggregateTable, LatestPoints, Page, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.batch import Batch
@@ -98,9 +99,7 @@ class QueryPort(Protocol):
     async def latest(self, selection: Selection) -> LatestPoints:
         """Return the latest point of each series."""
 
-    async def aggregate(
-        self, selection: Selection, aggregations: Sequence[Aggregation], window_us: int | None
-    ) -> AggregateTable:
+    async def aggregate(self, selection: Selection, query: AggregateQuery) -> AggregateTable:
         """Return the aggregates of each series."""
 
     async def series(self, device_ids: Sequence[int]) -> SeriesList:

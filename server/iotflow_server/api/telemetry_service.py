@@ -9,10 +9,11 @@ from typing import Any
 from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
 from iotflow_server.api import encode
+from iotflow_server.api.aggregates import aggregate_query
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import DecodingRules
 from iotflow_server.api.encode_columns import column_batches
-from iotflow_server.api.filters import Filters, aggregations_of, deletion, is_descending, page_size_of, window_of
+from iotflow_server.api.filters import Filters, deletion, is_descending, page_size_of
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort
 from iotflow_server.api.write_stream import WriteStream
@@ -106,9 +107,8 @@ class TelemetryService(TelemetryServiceServicer):
         self, request: pb.AggregateTelemetryRequest, context: Any
     ) -> pb.AggregateTelemetryResponse:
         """Aggregate each series."""
-        table = await self._queries.aggregate(
-            await self._filters.selection(request.filter, "filter."), aggregations_of(request), window_of(request)
-        )
+        selection = await self._filters.selection(request.filter, "filter.")
+        table = await self._queries.aggregate(selection, aggregate_query(request))
         return pb.AggregateTelemetryResponse(
             rows=encode.aggregate_messages(table.rows), served_by=encode.store_message(table.served_by)
         )

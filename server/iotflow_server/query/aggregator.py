@@ -4,85 +4,83 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from itertools import islice
 
-from iotflow_server.query.aggregation import aggregate, refuse_unless_numbers
-from iotflow_server.query.errors import QueryTooLargeError
-from iotflow_server.query.results import AggregateRow, Aggregation
-from iotflow_server.query.series import series_of
-from iotflow_server.query.windows import split
-from iotflow_server.stores.batch import Batch
+import numpy as np
+
+from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregation import aggregate
+from iotflow_server.query.exact import Starts
+from iotflow_server.query.fill import Fill, filled
+from iotflow_server.query.gathering import by_device
+from iotflow_server.query.quality import rows_of_quality
+from iotflow_server.query.results import AggregateRow, Cell
+from iotflow_server.query.series import SeriesPoints, series_of
+from iotflow_server.query.windows import WholeRange, Windows, bounds_of, too_many_rows
+from iotflow_server.stores.batch import Batch, Timestamps, is_metadata
 from iotflow_server.stores.selection import TimeRange
-
-#: Memory that goes with each point allowed: long texts count as several points.
-_BYTES_PER_POINT: Final = 128
 
 
 class Aggregator:
-    """Takes the batches of one ascending scan and makes rows of them."""
+    """Takes the batches of one ascending scan and makes rows of them.
 
-    def __init__(
-        self,
-        aggregations: Sequence[Aggregation],
-        time_range: TimeRange,
-        window_us: int | None,
-        *,
-        max_points: int,
-        max_rows: int,
-    ) -> None:
-        self._aggregations = tuple(aggregations)
-        self._time_range = time_range
-        self._window_us = window_us
+    :raises QueryTooLargeError: already when made, where filling alone makes too many rows.
+    """
+
+    def __init__(self, query: AggregateQuery, time_range: TimeRange, *, max_points: int, max_rows: int) -> None:
+        self._query = query
+        self._windowing = query.windowing or WholeRange(time_range)
         self._max_points = max_points
         self._max_rows = max_rows
-        self._gathered: list[Batch] = []
-        self._points = 0
-        self._bytes = 0
-        self._rows: list[AggregateRow] = []
+        self._edges = None if query.fill is Fill.NONE else self._windowing.edges(time_range, max_rows)
 
     async def consume(self, batches: AsyncIterator[Batch]) -> tuple[AggregateRow, ...]:
         """Aggregate everything that a scan yields."""
+        rows: list[AggregateRow] = []
+        async for gathered in by_device(self._chosen(batches), self._max_points):
+            rows += await asyncio.to_thread(self._rows_of_device, gathered, self._max_rows - len(rows))
+        return tuple(rows)
+
+    async def _chosen(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
         async for batch in batches:
-            if self._gathered and self._gathered[0].device_id != batch.device_id:
-                await self._finish_device()
-            self._gather(batch)
-        await self._finish_device()
-        return tuple(self._rows)
+            if (rows := rows_of_quality(batch, self._query.quality)) is None:
+                continue
+            columns = tuple(column for column in rows.columns if not is_metadata(column.name))
+            for column in columns:
+                self._query.refuse_unless_fit(batch.device_id, column.name, column.kind)
+            if columns:
+                yield Batch(rows.device_id, rows.timestamps, columns)
 
-    def _gather(self, batch: Batch) -> None:
-        for column in batch.columns:
-            refuse_unless_numbers(batch.device_id, column.name, column.kind, self._aggregations)
-        self._gathered.append(batch)
-        self._points += batch.point_count
-        self._bytes += batch.nbytes
-        if self._points > self._max_points:
-            raise _too_much(batch.device_id, f"{self._max_points} points")
-        if self._bytes > self._max_points * _BYTES_PER_POINT:
-            raise _too_much(batch.device_id, f"{self._max_points * _BYTES_PER_POINT} bytes")
+    def _rows_of_device(self, batches: Sequence[Batch], room: int) -> list[AggregateRow]:
+        gathered = [(series, self._windowing.split(series.timestamps)) for series in series_of(batches)]
+        if sum(self._row_count(windows) for _, windows in gathered) > room:
+            raise too_many_rows(self._max_rows)
+        return [row for series, windows in gathered for row in self._rows(series, windows)]
 
-    async def _finish_device(self) -> None:
-        batches, self._gathered, self._points, self._bytes = self._gathered, [], 0, 0
-        if batches:
-            self._rows += await asyncio.to_thread(self._rows_of, batches, self._max_rows - len(self._rows))
+    def _row_count(self, windows: Windows) -> int:
+        count = len(windows) if self._edges is None else len(self._edges) - 1
+        return count if self._query.max_windows is None else min(count, self._query.max_windows)
 
-    def _rows_of(self, batches: Sequence[Batch], room: int) -> list[AggregateRow]:
-        gathered = [
-            (series, split(series.timestamps, self._time_range, self._window_us)) for series in series_of(batches)
-        ]
-        if sum(len(windows) for _, windows in gathered) > room:
-            raise QueryTooLargeError(
-                f"the answer would have more than {self._max_rows} rows: "
-                "ask for a longer window, a narrower range, or fewer devices and measurements"
-            )
+    def _rows(self, series: SeriesPoints, windows: Windows) -> list[AggregateRow]:
+        columns = aggregate(series, windows, self._query.wanted)
+        begins, ends, places = windows.begins, windows.ends, np.arange(len(windows))
+        if self._edges is not None:
+            begins, ends = self._edges[:-1], self._edges[1:]
+            places = np.searchsorted(begins, windows.begins)
+            columns = [
+                filled(cells, places, begins, wanted, self._query.fill)
+                for cells, wanted in zip(columns, self._query.wanted, strict=True)
+            ]
+        return self._listed(series, begins, ends, places, columns)
+
+    def _listed(
+        self, series: SeriesPoints, begins: Timestamps, ends: Timestamps, places: Starts, columns: list[list[Cell]]
+    ) -> list[AggregateRow]:
+        is_filled = np.ones(len(begins), np.bool_)
+        is_filled[places] = False
+        rows = list(zip(begins.tolist(), ends.tolist(), is_filled.tolist(), zip(*columns, strict=True), strict=True))
+        ordered = reversed(rows) if self._query.descending else rows
         return [
-            AggregateRow(series.device_id, series.measurement, start, end, values)
-            for series, windows in gathered
-            for (start, end), values in zip(windows.bounds, aggregate(series, windows, self._aggregations), strict=True)
+            AggregateRow(series.device_id, series.measurement, *bounds_of(begin, end), values, hollow)
+            for begin, end, hollow, values in islice(ordered, self._query.max_windows)
         ]
-
-
-def _too_much(device_id: int, limit: str) -> QueryTooLargeError:
-    return QueryTooLargeError(
-        f"the aggregation would read more than {limit} of device {device_id}: "
-        "narrow the range, or name fewer measurements at a time"
-    )

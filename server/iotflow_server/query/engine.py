@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
+from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregator import Aggregator
 from iotflow_server.query.metadata import find_facts
 from iotflow_server.query.points import FlatPoints, PointOrder
-from iotflow_server.query.results import AggregateTable, Aggregation, LatestPoints, Page, PointList, SeriesList
+from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.query.tokens import decode_token, encode_token, query_digest
 from iotflow_server.stores.batch import Batch
@@ -75,24 +76,18 @@ class QueryEngine:
         points = FlatPoints(await store.latest(_scoped(selection, Scope.DATA)), PointOrder.SERIES)
         return LatestPoints(await _with_facts(store, points), store.name)
 
-    async def aggregate(
-        self, selection: Selection, aggregations: Sequence[Aggregation], window_us: int | None
-    ) -> AggregateTable:
-        """Aggregate each series by windows of that many microseconds (at least 1), or over the whole range.
+    async def aggregate(self, selection: Selection, query: AggregateQuery) -> AggregateTable:
+        """Aggregate each series.
 
         :raises AggregateTypeError: an aggregation needs numbers and a series holds something else.
-        :raises AggregateOverflowError: a sum of integers is beyond 64 bits.
+        :raises AggregateOverflowError: a result that is an integer is beyond 64 bits.
         :raises QueryTooLargeError: one device has too many points, or the answer too many rows.
         """
         store = self._primary()
-        aggregator = Aggregator(
-            aggregations,
-            selection.time_range,
-            window_us,
-            max_points=self._max_aggregate_points,
-            max_rows=self._max_aggregate_rows,
-        )
-        async with closing(store.scan(_scoped(selection, Scope.DATA))) as batches:
+        limits = {"max_points": self._max_aggregate_points, "max_rows": self._max_aggregate_rows}
+        aggregator = Aggregator(query, selection.time_range, **limits)
+        scope = Scope.DATA if query.quality is None else Scope.BOTH
+        async with closing(store.scan(_scoped(selection, scope))) as batches:
             return AggregateTable(await aggregator.consume(batches), store.name)
 
     async def series(self, device_ids: Sequence[int]) -> SeriesList:

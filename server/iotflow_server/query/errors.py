@@ -19,27 +19,40 @@ class InvalidTokenError(QueryError, ValueError):
         )
 
 
-class AggregateTypeError(QueryError):
-    """An aggregation that needs numbers was asked of a series that holds something else."""
+class NotNumbersError(QueryError):
+    """Something that needs numbers was asked of a series that holds something else."""
 
-    def __init__(self, device_id: int, measurement: str, kind: Kind | None, aggregation: str) -> None:
-        held = "values of several kinds" if kind is None else f"{kind.name} values"
+    def __init__(self, what: str, device_id: int, measurement: str, kind: Kind, remedy: str) -> None:
         super().__init__(
-            f"{aggregation} needs numbers, but the series {measurement!r} of device {device_id} holds {held}: "
-            "name only measurements that hold numbers, or ask for COUNT, FIRST or LAST"
+            f"{what} needs numbers, but the series {measurement!r} of device {device_id} holds {kind.name} values: "
+            f"name only measurements that hold numbers{remedy}"
         )
         self.device_id = device_id
         self.measurement = measurement
         self.kind = kind
 
 
-class AggregateOverflowError(QueryError):
-    """A sum of integers is beyond 64 bits."""
+class AggregateTypeError(NotNumbersError):
+    """An aggregation that needs numbers was asked of a series that holds something else."""
 
-    def __init__(self, device_id: int, measurement: str) -> None:
+    def __init__(self, device_id: int, measurement: str, kind: Kind, aggregation: str) -> None:
+        super().__init__(aggregation, device_id, measurement, kind, ", or ask for COUNT, FIRST or LAST")
+
+
+class DownsamplingTypeError(NotNumbersError):
+    """Downsampling was asked of a series that holds something else than numbers."""
+
+    def __init__(self, device_id: int, measurement: str, kind: Kind) -> None:
+        super().__init__("downsampling", device_id, measurement, kind, ", or ask without downsampling")
+
+
+class AggregateOverflowError(QueryError):
+    """A result that is an integer is beyond 64 bits."""
+
+    def __init__(self, device_id: int, measurement: str, aggregation: str) -> None:
         super().__init__(
-            f"the SUM of the series {measurement!r} of device {device_id} is beyond 64 bits: "
-            "narrow the range or the window, or ask for MEAN and COUNT"
+            f"the {aggregation} of the series {measurement!r} of device {device_id} is beyond 64 bits: "
+            "narrow the range or the window, or ask for MEAN, MIN and MAX"
         )
         self.device_id = device_id
         self.measurement = measurement

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from iotflow_server.stores.store import SeriesInfo
 
 #: A value as Python has it: float (NUMERIC), int (INTEGER), bool (BOOLEAN), str (TEXT, JSON).
 Scalar = float | int | bool | str
+#: A result with its kind; None where there is no value.
+Cell = tuple[Kind, Scalar] | None
 #: Metadata of one record by key, the names' prefix and the quality flag not included.
 Metadata = Mapping[str, tuple[Kind, Scalar]]
 
@@ -30,11 +34,27 @@ class Aggregation(enum.IntEnum):
     FIRST = 6
     LAST = 7
     MEDIAN = 8
+    STDDEV = 9
+    RANGE = 11
+    RATE = 12
 
     @property
     def needs_numbers(self) -> bool:
         """Whether only series of numbers have it."""
         return self not in (Aggregation.COUNT, Aggregation.FIRST, Aggregation.LAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Percentile:
+    """A percentile, 0 to 100."""
+
+    percentile: Fraction
+    name: ClassVar[str] = "PERCENTILE"
+    needs_numbers: ClassVar[bool] = True
+
+
+#: What one result of an aggregation is.
+Wanted = Aggregation | Percentile
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,19 +99,20 @@ class AggregateRow:
     """The aggregates of one series in one window [window_start, window_end), in microseconds since 1970.
 
     The bounds are those of the window itself, also where the range asked for cuts it. A bound is None where
-    there is none, and where it lies outside the years 1 to 9999.
+    there is none, and where it lies outside the years 1 to 9999. ``is_filled`` says that the window holds no point.
     """
 
     device_id: int
     measurement: str
     window_start: int | None
     window_end: int | None
-    values: tuple[tuple[Kind, Scalar], ...]
+    values: tuple[Cell, ...]
+    is_filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AggregateTable:
-    """Rows ordered by device, measurement and window; windows without points are left out."""
+    """Rows ordered by device and measurement, then windows as asked."""
 
     rows: tuple[AggregateRow, ...]
     served_by: StoreName

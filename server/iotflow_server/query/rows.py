@@ -14,6 +14,11 @@ def measured_rows(batch: Batch) -> Batch | None:
     for column in batch.columns:
         if not is_metadata(column.name):
             kept[slice(None) if column.rows is None else column.rows] = True
+    return keep_rows(batch, kept)
+
+
+def keep_rows(batch: Batch, kept: NDArray[np.bool_]) -> Batch | None:
+    """The rows that are to be kept, one bool for each row; None where there are none."""
     if kept.all():
         return batch if len(kept) else None
     return _keep(batch, kept) if kept.any() else None

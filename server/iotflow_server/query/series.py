@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.query.results import Scalar
+from iotflow_server.query.exact import Numbers
+from iotflow_server.query.results import Cell
 from iotflow_server.stores.batch import Batch, Kind, Timestamps, Values
 
 _Part = tuple[Timestamps, Values]
@@ -32,7 +33,15 @@ class SeriesPoints:
     def __len__(self) -> int:
         return len(self.timestamps)
 
-    def at(self, indices: NDArray[np.intp]) -> list[tuple[Kind, Scalar]]:
+    def numbers(self) -> Numbers | None:
+        """The values as int64 or float64 where all are numbers; of both kinds, the integers rounded to doubles."""
+        if self.kind is not None:
+            return self.values if self.kind.is_number else None
+        assert self.kinds is not None
+        is_number = np.isin(self.kinds, [kind for kind in Kind if kind.is_number])
+        return self.values.astype(np.float64) if is_number.all() else None
+
+    def at(self, indices: NDArray[np.intp]) -> list[Cell]:
         """The values at some places, with their kinds."""
         values = self.values[indices].tolist()
         if self.kind is not None:

@@ -1,40 +1,97 @@
-"""Windows of time, aligned to 1970-01-01T00:00:00Z."""
+"""Windows of time: the whole range, or windows of one length."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iotflow_server.query.errors import QueryTooLargeError
 from iotflow_server.stores.batch import Timestamps
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, TimeRange
 
+#: First moment and end; None where there is none, or it lies outside the years 1 to 9999.
 Bounds = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """The windows of one series that hold points: where each begins among them, and its bounds in time."""
+    """Windows of one series, ascending: each is [begins[i], ends[i]), and its points begin at ``starts[i]``.
+
+    Every one holds a point.
+    """
 
     starts: NDArray[np.intp]
-    bounds: list[Bounds]
+    begins: Timestamps
+    ends: Timestamps
 
     def __len__(self) -> int:
         return len(self.starts)
 
 
-def split(timestamps: Timestamps, time_range: TimeRange, window_us: int | None) -> Windows:
-    """Split ascending timestamps (at least one) by windows; without a window, the range is the only one."""
-    if window_us is None:
-        return Windows(np.zeros(1, dtype=np.intp), [_told(time_range.start, time_range.end)])
-    # Floor division, so windows before 1970 begin at a multiple of their length too.
-    numbers = timestamps // window_us
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-    firsts = numbers[starts].tolist()
-    return Windows(starts, [_told(first * window_us, (first + 1) * window_us) for first in firsts])
+class Windowing(Protocol):
+    """A way to part time into windows without gaps."""
+
+    def split(self, timestamps: Timestamps) -> Windows:
+        """The windows that hold points, of ascending timestamps (at least one)."""
+
+    def edges(self, time_range: TimeRange, limit: int) -> Timestamps:
+        """Where each window that overlaps a range begins, and at last where the last one ends.
+
+        :raises QueryTooLargeError: there are more than ``limit`` of them.
+        """
 
 
-def _told(start: int, end: int) -> Bounds:
-    """Bounds as answers tell them: None beyond what every timestamp type can hold."""
-    return start if start > MIN_TIMESTAMP else None, end if end < MAX_TIMESTAMP else None
+@dataclass(frozen=True, slots=True)
+class WholeRange:
+    """One window, which is the range."""
+
+    time_range: TimeRange
+
+    def split(self, timestamps: Timestamps) -> Windows:
+        """The range, whatever the points."""
+        begin, end = self.edges(self.time_range, 1)
+        return Windows(np.zeros(1, np.intp), np.array([begin]), np.array([end]))
+
+    def edges(self, time_range: TimeRange, limit: int) -> Timestamps:
+        """The bounds of the range."""
+        return np.array([self.time_range.start, self.time_range.end], np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedWindows:
+    """Windows of ``length`` microseconds (at least 1), one of which begins at ``origin``."""
+
+    length: int
+    origin: int = 0
+
+    def split(self, timestamps: Timestamps) -> Windows:
+        """The windows that hold points."""
+        # Floor division, so windows before the origin begin at a multiple of their length too.
+        numbers = (timestamps - self.origin) // self.length
+        starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+        begins = numbers[starts] * self.length + self.origin
+        return Windows(starts, begins, begins + self.length)
+
+    def edges(self, time_range: TimeRange, limit: int) -> Timestamps:
+        """Where the windows of a range begin."""
+        first = (time_range.start - self.origin) // self.length
+        end = -((self.origin - time_range.end) // self.length)
+        if end - first > limit:
+            raise too_many_rows(limit)
+        return np.arange(first, end + 1, dtype=np.int64) * self.length + self.origin
+
+
+def bounds_of(begin: int, end: int) -> Bounds:
+    """The bounds of a window as answers tell them."""
+    return begin if begin > MIN_TIMESTAMP else None, end if end < MAX_TIMESTAMP else None
+
+
+def too_many_rows(limit: int) -> QueryTooLargeError:
+    """An answer has more rows than it may."""
+    return QueryTooLargeError(
+        f"the answer would have more than {limit} rows (IOTFLOW_MAX_AGGREGATE_ROWS): "
+        "ask for a longer window, a narrower range, or fewer devices and measurements"
+    )

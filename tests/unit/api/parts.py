@@ -19,7 +19,8 @@ from iotflow_server.config import Settings
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.observability.metrics import Metrics
-from iotflow_server.query.results import AggregateTable, Aggregation, LatestPoints, Page, PointList, SeriesList
+from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
@@ -100,6 +101,7 @@ class Queries:
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.selection: Selection | None = None
+        self.query: AggregateQuery | None = None
         self.batches: list[Batch] = []
 
     async def page(
@@ -116,10 +118,9 @@ class Queries:
         self._note(selection)
         return LatestPoints(NO_POINTS, StoreName.POSTGRES)
 
-    async def aggregate(
-        self, selection: Selection, aggregations: Sequence[Aggregation], window_us: int | None
-    ) -> AggregateTable:
+    async def aggregate(self, selection: Selection, query: AggregateQuery) -> AggregateTable:
         self._note(selection)
+        self.query = query
         return AggregateTable((), StoreName.POSTGRES)
 
     async def series(self, device_ids: Sequence[int]) -> SeriesList:

@@ -8,7 +8,6 @@ import grpc
 import numpy as np
 import pytest
 import structlog
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo, PreconditionFailure
 
@@ -129,11 +128,6 @@ def advance(**fields: Any) -> Call:
         (query(page_size=11), "page_size"),
         (query(order=9), "order"),
         (aggregate(), "aggregations"),
-        (aggregate(0), "aggregations[0]"),
-        (aggregate(1, 99), "aggregations[1]"),
-        (aggregate(1, 1), "aggregations[1]"),
-        (aggregate(1, window=Duration(nanos=999_999)), "window"),
-        (aggregate(1, window=Duration(seconds=-1)), "window"),
         (lambda edge: edge.telemetry.GetLatestTelemetry(pb.GetLatestTelemetryRequest()), "device_ids"),
         (lambda edge: edge.telemetry.ListSeries(pb.ListSeriesRequest(device_ids=[-1])), "device_ids[0]"),
         (delete(start_time=EARLY, end_time=LATE), "device_id"),
@@ -187,7 +181,7 @@ GUARD = Guard("secondary_in_sync", False, "3 dirty ranges", "wait for repair")
         (StoreRefusedError(StoreName.IOTDB, "disk full"), grpc.StatusCode.FAILED_PRECONDITION, "STORE_REFUSED"),
         (DrainingError(), grpc.StatusCode.UNAVAILABLE, "DRAINING"),
         (InvalidTokenError(), grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN"),
-        (AggregateOverflowError(1, "a"), grpc.StatusCode.OUT_OF_RANGE, "AGGREGATE_OVERFLOW"),
+        (AggregateOverflowError(1, "a", "SUM"), grpc.StatusCode.OUT_OF_RANGE, "AGGREGATE_OVERFLOW"),
         (PhaseMismatchError("x"), grpc.StatusCode.ABORTED, "PHASE_MISMATCH"),
         (NoNeighbourError("x"), grpc.StatusCode.FAILED_PRECONDITION, "NO_NEIGHBOUR"),
         (GuardsUnsatisfiedError((GUARD,)), grpc.StatusCode.FAILED_PRECONDITION, "GUARDS_UNSATISFIED"),

@@ -68,6 +68,10 @@ class Aggregation(enum.StrEnum):
     FIRST = "first"
     LAST = "last"
     MEDIAN = "median"
+    STDDEV = "stddev"
+    PERCENTILE = "percentile"
+    RANGE = "range"
+    RATE = "rate"
 
 
 class Phase(enum.StrEnum):

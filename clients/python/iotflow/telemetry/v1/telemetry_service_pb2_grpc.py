@@ -87,6 +87,7 @@ class TelemetryServiceServicer(object):
 
     def QueryTelemetryStream(self, request, context):
         """Returns a whole range as column blocks: devices ascending, timestamps ordered within a device.
+        With downsampling, the few points of each series that a plot of it needs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,6 +95,17 @@ class TelemetryServiceServicer(object):
 
     def AggregateTelemetry(self, request, context):
         """Aggregates each series, over the whole range or by windows.
+
+        A result is that of exact arithmetic over the values, rounded once to a double, whatever their order. SUM, MIN,
+        MAX, RANGE, FIRST and LAST of a series of integers are integers and exact.
+
+        NaN is a value. It makes every aggregate NaN that needs numbers, but for MIN, to which NaN is the greatest of all.
+        Infinities follow IEEE 754; STDDEV and RATE are NaN where a value is infinite. -0.0 is less than 0.0, and a sum of
+        zero is 0.0.
+
+        A series of both integers and doubles is one of doubles, its integers rounded; FIRST and LAST return each value as
+        it is. A series of any other two kinds has COUNT, FIRST and LAST. What a series does not have is INVALID_ARGUMENT,
+        which names the series and its kind.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,13 +47,27 @@ class TelemetryServiceStub:
         iotflow.telemetry.v1.telemetry_service_pb2.QueryTelemetryStreamRequest,
         iotflow.telemetry.v1.telemetry_service_pb2.QueryTelemetryStreamResponse,
     ]
-    """Returns a whole range as column blocks: devices ascending, timestamps ordered within a device."""
+    """Returns a whole range as column blocks: devices ascending, timestamps ordered within a device.
+    With downsampling, the few points of each series that a plot of it needs.
+    """
 
     AggregateTelemetry: grpc.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.telemetry_service_pb2.AggregateTelemetryRequest,
         iotflow.telemetry.v1.telemetry_service_pb2.AggregateTelemetryResponse,
     ]
-    """Aggregates each series, over the whole range or by windows."""
+    """Aggregates each series, over the whole range or by windows.
+
+    A result is that of exact arithmetic over the values, rounded once to a double, whatever their order. SUM, MIN,
+    MAX, RANGE, FIRST and LAST of a series of integers are integers and exact.
+
+    NaN is a value. It makes every aggregate NaN that needs numbers, but for MIN, to which NaN is the greatest of all.
+    Infinities follow IEEE 754; STDDEV and RATE are NaN where a value is infinite. -0.0 is less than 0.0, and a sum of
+    zero is 0.0.
+
+    A series of both integers and doubles is one of doubles, its integers rounded; FIRST and LAST return each value as
+    it is. A series of any other two kinds has COUNT, FIRST and LAST. What a series does not have is INVALID_ARGUMENT,
+    which names the series and its kind.
+    """
 
     GetLatestTelemetry: grpc.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.telemetry_service_pb2.GetLatestTelemetryRequest,
@@ -102,13 +116,27 @@ class TelemetryServiceAsyncStub:
         iotflow.telemetry.v1.telemetry_service_pb2.QueryTelemetryStreamRequest,
         iotflow.telemetry.v1.telemetry_service_pb2.QueryTelemetryStreamResponse,
     ]
-    """Returns a whole range as column blocks: devices ascending, timestamps ordered within a device."""
+    """Returns a whole range as column blocks: devices ascending, timestamps ordered within a device.
+    With downsampling, the few points of each series that a plot of it needs.
+    """
 
     AggregateTelemetry: grpc.aio.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.telemetry_service_pb2.AggregateTelemetryRequest,
         iotflow.telemetry.v1.telemetry_service_pb2.AggregateTelemetryResponse,
     ]
-    """Aggregates each series, over the whole range or by windows."""
+    """Aggregates each series, over the whole range or by windows.
+
+    A result is that of exact arithmetic over the values, rounded once to a double, whatever their order. SUM, MIN,
+    MAX, RANGE, FIRST and LAST of a series of integers are integers and exact.
+
+    NaN is a value. It makes every aggregate NaN that needs numbers, but for MIN, to which NaN is the greatest of all.
+    Infinities follow IEEE 754; STDDEV and RATE are NaN where a value is infinite. -0.0 is less than 0.0, and a sum of
+    zero is 0.0.
+
+    A series of both integers and doubles is one of doubles, its integers rounded; FIRST and LAST return each value as
+    it is. A series of any other two kinds has COUNT, FIRST and LAST. What a series does not have is INVALID_ARGUMENT,
+    which names the series and its kind.
+    """
 
     GetLatestTelemetry: grpc.aio.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.telemetry_service_pb2.GetLatestTelemetryRequest,
@@ -165,7 +193,9 @@ class TelemetryServiceServicer(metaclass=abc.ABCMeta):
         request: iotflow.telemetry.v1.telemetry_service_pb2.QueryTelemetryStreamRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[iotflow.telemetry.v1.telemetry_service_pb2.QueryTelemetryStreamResponse], collections.abc.AsyncIterator[iotflow.telemetry.v1.telemetry_service_pb2.QueryTelemetryStreamResponse]]:
-        """Returns a whole range as column blocks: devices ascending, timestamps ordered within a device."""
+        """Returns a whole range as column blocks: devices ascending, timestamps ordered within a device.
+        With downsampling, the few points of each series that a plot of it needs.
+        """
 
     @abc.abstractmethod
     def AggregateTelemetry(
@@ -173,7 +203,19 @@ class TelemetryServiceServicer(metaclass=abc.ABCMeta):
         request: iotflow.telemetry.v1.telemetry_service_pb2.AggregateTelemetryRequest,
         context: _ServicerContext,
     ) -> typing.Union[iotflow.telemetry.v1.telemetry_service_pb2.AggregateTelemetryResponse, collections.abc.Awaitable[iotflow.telemetry.v1.telemetry_service_pb2.AggregateTelemetryResponse]]:
-        """Aggregates each series, over the whole range or by windows."""
+        """Aggregates each series, over the whole range or by windows.
+
+        A result is that of exact arithmetic over the values, rounded once to a double, whatever their order. SUM, MIN,
+        MAX, RANGE, FIRST and LAST of a series of integers are integers and exact.
+
+        NaN is a value. It makes every aggregate NaN that needs numbers, but for MIN, to which NaN is the greatest of all.
+        Infinities follow IEEE 754; STDDEV and RATE are NaN where a value is infinite. -0.0 is less than 0.0, and a sum of
+        zero is 0.0.
+
+        A series of both integers and doubles is one of doubles, its integers rounded; FIRST and LAST return each value as
+        it is. A series of any other two kinds has COUNT, FIRST and LAST. What a series does not have is INVALID_ARGUMENT,
+        which names the series and its kind.
+        """
 
     @abc.abstractmethod
     def GetLatestTelemetry(
