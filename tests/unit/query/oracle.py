@@ -156,3 +156,16 @@ def _rounded(exact: Fraction) -> float:
         return float(exact)
     except OverflowError:
         return math.inf if exact > 0 else -math.inf
+
+
+def extremes(points: Mapping[int, float], count: int) -> list[int]:
+    """The moments of the least and the greatest point of each of count / 2 buckets of time, ascending."""
+    first, span = min(points), max(points) - min(points) + 1
+    buckets: dict[int, list[int]] = {}
+    for moment in sorted(points):
+        buckets.setdefault((moment - first) * (count // 2) // span, []).append(moment)
+    found: set[int] = set()
+    for moments in buckets.values():
+        least, greatest = (choose(_rank(points[each]) for each in moments) for choose in (min, max))
+        found |= {next(each for each in moments if _rank(points[each]) == rank) for rank in (least, greatest)}
+    return sorted(found)
