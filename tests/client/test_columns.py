@@ -117,3 +117,43 @@ def test_columns_that_cannot_be_sent_are_refused_by_their_field(columns: Columns
 def test_moments_before_1970_are_floored_to_microseconds() -> None:
     columns = Columns(1, np.array([-1], dtype="datetime64[ns]"), {"x": [1]})
     assert list(encode_columns(columns).timestamps) == [-1]
+
+
+async def test_an_arrow_table_has_each_value_in_the_column_of_its_kind(client: TelemetryClient, device: int) -> None:
+    cells: dict[str, Any] = {
+        "a": [1.5, np.nan, -0.0],
+        "b": [2**53 + 1, 2, 3],
+        "c": ["x", "", "z"],
+        "d": [True, False, True],
+        "e": [{"k": [1]}, [], Json("j")],
+    }
+    await written(client, Columns(device, THREE, cells, quality=[0, 5, 0]))
+    await written(client, Columns(device, THREE[2:], {"b": ["three"]}))
+    answer = await client.query_columns(device_ids=[device])
+    table = answer.to_arrow()
+    assert table.column_names == [
+        "device_id",
+        "measurement",
+        "timestamp",
+        *("numeric", "integer", "text", "boolean", "json"),
+        "quality_flag",
+    ]
+    assert table["measurement"].to_pylist() == [name for name in "abcde" for _ in range(3)]
+    assert set(table["device_id"].to_pylist()) == {device}
+    assert table["quality_flag"].to_pylist() == [0, 5, 0] * 5
+    assert [str(moment) for moment in table["timestamp"].to_numpy()[:3]] == [str(moment) for moment in THREE]
+    assert repr(table["numeric"].to_pylist()) == repr([1.5, np.nan, -0.0] + [None] * 12).replace("np.nan", "nan")
+    assert table["integer"].to_pylist() == [None] * 3 + [2**53 + 1, 2] + [None] * 10
+    assert table["text"].to_pylist() == [None] * 5 + ["three", "x", "", "z"] + [None] * 6
+    assert table["boolean"].to_pylist() == [None] * 9 + [True, False, True] + [None] * 3
+    assert table["json"].to_pylist() == [None] * 12 + ['{"k": [1]}', "[]", '"j"']
+
+
+async def test_a_series_is_an_arrow_table_of_its_own_type(client: TelemetryClient, device: int) -> None:
+    await written(client, Columns(device, THREE, {"n": [2**53 + 1, 2, 3], "j": [{"k": 1}, [], Json(1)]}))
+    answer = await client.query_columns(device_ids=[device])
+    numbers, texts = answer[device, "n"].to_arrow(), answer[device, "j"].to_arrow()
+    assert numbers["value"].to_pylist() == [2**53 + 1, 2, 3]
+    assert str(numbers.schema.field("timestamp").type) == "timestamp[us, tz=UTC]"
+    assert texts["value"].to_pylist() == ['{"k": 1}', "[]", "1"]
+    assert (await client.query_columns(device_ids=[2_000_000_000])).to_arrow().num_rows == 0

@@ -3,12 +3,24 @@ for threads."""
 
 from __future__ import annotations
 
+from iotflow.telemetry._aggregates import AggregateRow, Aggregates
 from iotflow.telemetry._blocking import BlockingTelemetryClient
 from iotflow.telemetry._blocking_stream import BlockingWriteStream
 from iotflow.telemetry._client import TelemetryClient
 from iotflow.telemetry._columns import Columns, encode_columns
 from iotflow.telemetry._devices import Device, DevicePage
-from iotflow.telemetry._enums import Aggregation, Kind, Order, Phase, RejectionReason, Store, TimePrecision
+from iotflow.telemetry._enums import (
+    Aggregation,
+    CalendarUnit,
+    DownsamplingMethod,
+    Fill,
+    Kind,
+    Order,
+    Phase,
+    RejectionReason,
+    Store,
+    TimePrecision,
+)
 from iotflow.telemetry._errors import (
     AbortedError,
     DeadlineExceededError,
@@ -22,7 +34,7 @@ from iotflow.telemetry._errors import (
 )
 from iotflow.telemetry._ledger import Acknowledgement, Sent
 from iotflow.telemetry._migration import Guard, Migration, PhaseChange, StoreStatus
-from iotflow.telemetry._points import AggregateRow, Aggregates, LatestPoints, Page, Point, SeriesInfo, SeriesList
+from iotflow.telemetry._points import LatestPoints, Page, Point, SeriesInfo, SeriesList
 from iotflow.telemetry._records import Record, Rejection, WriteResult
 from iotflow.telemetry._series import SeriesData, SeriesSet
 from iotflow.telemetry._stream import WriteStream
@@ -36,12 +48,15 @@ __all__ = [
     "Aggregation",
     "BlockingTelemetryClient",
     "BlockingWriteStream",
+    "CalendarUnit",
     "Columns",
     "DeadlineExceededError",
     "Device",
     "DevicePage",
+    "DownsamplingMethod",
     "FailedPreconditionError",
     "FieldViolation",
+    "Fill",
     "Guard",
     "InvalidArgumentError",
     "Json",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,21 +11,20 @@ import grpc
 
 from iotflow.telemetry import _calls
 from iotflow.telemetry._attempts import Attempts
+from iotflow.telemetry._blocking_reads import BlockingTelemetryReads
 from iotflow.telemetry._blocking_stream import BlockingWriteStream
 from iotflow.telemetry._calls import Answer, Call
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
 from iotflow.telemetry._devices import Device, DevicePage
-from iotflow.telemetry._enums import Aggregation, Order, Phase, Store
+from iotflow.telemetry._enums import Phase, Store
 from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
 from iotflow.telemetry._migration import Migration
-from iotflow.telemetry._points import Aggregates, LatestPoints, Page, Point, SeriesList
 from iotflow.telemetry._records import Record, WriteResult
-from iotflow.telemetry._series import SeriesCollector, SeriesData, SeriesSet, decode_batch
 from iotflow.telemetry._status import error_of
 from iotflow.telemetry._times import Moment
 
 
-class BlockingTelemetryClient:
+class BlockingTelemetryClient(BlockingTelemetryReads):
     """TelemetryClient for threads: the same methods, arguments, answers and errors, without await.
 
     Any number of threads may share it.
@@ -71,110 +69,6 @@ class BlockingTelemetryClient:
         """See TelemetryClient.write_stream."""
         return BlockingWriteStream(self._methods["WriteTelemetryStream"], window_bytes)
 
-    def query(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        page_size: int = 0,
-        page_token: str = "",
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Page:
-        """See TelemetryClient.query."""
-        return self._answer(
-            _calls.query(device_ids, user_id, measurements, start, end, order, page_size, page_token), timeout
-        )
-
-    def iter_points(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        page_size: int = 0,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Iterator[Point]:
-        """See TelemetryClient.iter_points."""
-        ids, names, token = list(device_ids), list(measurements), ""
-        while True:
-            page = self._answer(_calls.query(ids, user_id, names, start, end, order, page_size, token), timeout)
-            yield from page.points
-            token = page.next_page_token
-            if not token:
-                return
-
-    def query_columns(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> SeriesSet:
-        """See TelemetryClient.query_columns."""
-        collector = SeriesCollector()
-        for response in self._responses(
-            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
-        ):
-            collector.add(response)
-        return collector.result()
-
-    def iter_columns(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Iterator[SeriesData]:
-        """See TelemetryClient.iter_columns."""
-        for response in self._responses(
-            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
-        ):
-            for batch in response.batches:
-                yield from decode_batch(batch)
-
-    def aggregate(
-        self,
-        aggregations: Iterable[Aggregation | str],
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        window: timedelta | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Aggregates:
-        """See TelemetryClient.aggregate."""
-        return self._answer(
-            _calls.aggregate(aggregations, device_ids, user_id, measurements, start, end, window), timeout
-        )
-
-    def latest(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> LatestPoints:
-        """See TelemetryClient.latest."""
-        return self._answer(_calls.latest(device_ids, user_id, measurements), timeout)
-
     def delete(
         self,
         device_id: int,
@@ -186,16 +80,6 @@ class BlockingTelemetryClient:
     ) -> tuple[Store, ...]:
         """See TelemetryClient.delete."""
         return self._answer(_calls.delete(device_id, measurements, start, end), timeout)
-
-    def list_series(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> SeriesList:
-        """See TelemetryClient.list_series."""
-        return self._answer(_calls.list_series(device_ids, user_id), timeout)
 
     def get_migration(
         self,

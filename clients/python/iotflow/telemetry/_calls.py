@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from iotflow.telemetry._aggregates import Aggregates, decode_aggregates, encode_aggregate
 from iotflow.telemetry._devices import Device, DevicePage, decode_device, decode_devices
-from iotflow.telemetry._enums import Aggregation, Order, Phase, Store, number_of
+from iotflow.telemetry._enums import Aggregation, DownsamplingMethod, Order, Phase, Store, number_of
 from iotflow.telemetry._errors import invalid
-from iotflow.telemetry._filters import bounds, devices, names, telemetry_filter
+from iotflow.telemetry._filters import bounds, devices, names
 from iotflow.telemetry._migration import Migration, decode_migration, transition
-from iotflow.telemetry._points import (
-    Aggregates,
-    LatestPoints,
-    Page,
-    SeriesList,
-    decode_aggregates,
-    decode_latest,
-    decode_page,
-    decode_series_list,
-)
+from iotflow.telemetry._points import LatestPoints, Page, SeriesList, decode_latest, decode_page, decode_series_list
 from iotflow.telemetry._records import Record, WriteResult, decode_write, encode_records, int32, stores_of
-from iotflow.telemetry._times import Moment, duration_message
+from iotflow.telemetry._times import Moment
 from iotflow.telemetry.v1 import access_service_pb2, migration_service_pb2, telemetry_service_pb2
+from iotflow.telemetry.v1.telemetry_service_pb2 import TelemetryFilter
 
 Answer = TypeVar("Answer")
 
@@ -53,60 +45,46 @@ def write(records: Iterable[Record]) -> Call[WriteResult]:
 
 
 def query(
-    device_ids: Iterable[int],
-    user_id: int,
-    measurements: Iterable[str],
-    start: Moment | None,
-    end: Moment | None,
-    order: Order | str,
-    page_size: int,
-    page_token: str,
+    chosen: TelemetryFilter, order: Order | str, page_size: int, page_token: str, max_timestamps: int
 ) -> Call[Page]:
     """One page."""
     request = telemetry_service_pb2.QueryTelemetryRequest(
-        filter=telemetry_filter(device_ids, user_id, measurements, start, end),
+        filter=chosen,
         order=_order(order),
         page_size=int32(page_size, "page_size"),
         page_token=page_token,
+        max_timestamps=int32(max_timestamps, "max_timestamps"),
     )
     return Call("QueryTelemetry", request, decode_page)
 
 
 def query_stream(
-    device_ids: Iterable[int],
-    user_id: int,
-    measurements: Iterable[str],
-    start: Moment | None,
-    end: Moment | None,
+    chosen: TelemetryFilter,
     order: Order | str,
+    max_timestamps: int,
+    downsample_to: int,
+    downsampling: DownsamplingMethod | str,
 ) -> telemetry_service_pb2.QueryTelemetryStreamRequest:
     """The request of a stream of columns."""
+    method: Any = number_of(DownsamplingMethod, downsampling, "downsampling")
+    few = telemetry_service_pb2.Downsampling(method=method, max_points=int32(downsample_to, "downsample_to"))
     return telemetry_service_pb2.QueryTelemetryStreamRequest(
-        filter=telemetry_filter(device_ids, user_id, measurements, start, end), order=_order(order)
+        filter=chosen,
+        order=_order(order),
+        max_timestamps=int32(max_timestamps, "max_timestamps"),
+        downsampling=few if downsample_to else None,
     )
 
 
-def aggregate(
-    aggregations: Iterable[Aggregation | str],
-    device_ids: Iterable[int],
-    user_id: int,
-    measurements: Iterable[str],
-    start: Moment | None,
-    end: Moment | None,
-    window: timedelta | None,
-) -> Call[Aggregates]:
-    """Aggregates of each series."""
+def aggregate(chosen: TelemetryFilter, aggregations: Iterable[Aggregation | str], **options: Any) -> Call[Aggregates]:
+    """Aggregates of each series; ``options`` are those of encode_aggregate."""
     if isinstance(aggregations, str):
         raise invalid("aggregations", f"{aggregations!r} is one word: give a list")
     words = tuple(aggregations)
-    numbers: Any = [number_of(Aggregation, word, f"aggregations[{index}]") for index, word in enumerate(words)]
-    request = telemetry_service_pb2.AggregateTelemetryRequest(
-        filter=telemetry_filter(device_ids, user_id, measurements, start, end),
-        aggregations=numbers,
-        window=None if window is None else duration_message(window, "window"),
-    )
+    request = encode_aggregate(chosen, words, **options)
     asked = tuple(Aggregation(str(word).lower()) for word in words)
-    return Call("AggregateTelemetry", request, lambda response: decode_aggregates(response, asked))
+    percentiles = tuple(request.percentiles)
+    return Call("AggregateTelemetry", request, lambda response: decode_aggregates(response, asked, percentiles))
 
 
 def latest(device_ids: Iterable[int], user_id: int, measurements: Iterable[str]) -> Call[LatestPoints]:
@@ -125,9 +103,9 @@ def delete(device_id: int, measurements: Iterable[str], start: Moment, end: Mome
     return Call("DeleteTelemetry", request, lambda response: stores_of(response.deleted_from))
 
 
-def list_series(device_ids: Iterable[int], user_id: int) -> Call[SeriesList]:
+def list_series(device_ids: Iterable[int], user_id: int, count_points: bool) -> Call[SeriesList]:
     """The series of devices."""
-    request = telemetry_service_pb2.ListSeriesRequest(**devices(device_ids, user_id))
+    request = telemetry_service_pb2.ListSeriesRequest(**devices(device_ids, user_id), count_points=count_points)
     return Call("ListSeries", request, decode_series_list)
 
 

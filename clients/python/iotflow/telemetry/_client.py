@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,18 +14,17 @@ from iotflow.telemetry._attempts import Attempts
 from iotflow.telemetry._calls import Answer, Call
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
 from iotflow.telemetry._devices import Device, DevicePage
-from iotflow.telemetry._enums import Aggregation, Order, Phase, Store
+from iotflow.telemetry._enums import Phase, Store
 from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
 from iotflow.telemetry._migration import Migration
-from iotflow.telemetry._points import Aggregates, LatestPoints, Page, Point, SeriesList
+from iotflow.telemetry._reads import TelemetryReads
 from iotflow.telemetry._records import Record, WriteResult
-from iotflow.telemetry._series import SeriesCollector, SeriesData, SeriesSet, decode_batch
 from iotflow.telemetry._status import error_of
 from iotflow.telemetry._stream import WriteStream
 from iotflow.telemetry._times import Moment
 
 
-class TelemetryClient:
+class TelemetryClient(TelemetryReads):
     """Speaks to one service from one asyncio event loop; any number of tasks may share it.
 
     ``address`` is host:port. Without ``credentials`` the connection is not encrypted. It is made with the first call,
@@ -38,8 +36,8 @@ class TelemetryClient:
     known whether they were stored.
 
     Where points are chosen, give ``device_ids`` or ``user_id`` (all devices of that user); ``measurements`` by name,
-    none for all; a range [start, end), None for no bound. Moments are aware datetimes, numpy.datetime64 (UTC) or
-    ints of microseconds since 1970.
+    none for all; a range [start, end), None for no bound; ``quality_flags`` of their records, none for any. Moments are
+    aware datetimes, numpy.datetime64 (UTC) or ints of microseconds since 1970.
 
     Errors are TelemetryError: InvalidArgumentError names the field at fault, UnavailableError says that the service
     or its store is away, DeadlineExceededError that ``timeout`` has passed, OverloadedError when to come again.
@@ -94,120 +92,6 @@ class TelemetryClient:
         """
         return WriteStream(self._methods["WriteTelemetryStream"], window_bytes)
 
-    async def query(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        page_size: int = 0,
-        page_token: str = "",
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Page:
-        """One page of points, ordered by timestamp, device and measurement.
-
-        ``page_size`` is 1 to 10,000 points, 0 for 1,000. ``page_token`` is ``next_page_token`` of the page before, with
-        all else as it was. Unknown devices and measurements have no points and are no error.
-        """
-        return await self._answer(
-            _calls.query(device_ids, user_id, measurements, start, end, order, page_size, page_token), timeout
-        )
-
-    async def iter_points(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        page_size: int = 0,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> AsyncIterator[Point]:
-        """All points in the order of query, page by page; ``timeout`` is that of each page."""
-        ids, names, token = list(device_ids), list(measurements), ""
-        while True:
-            page = await self._answer(_calls.query(ids, user_id, names, start, end, order, page_size, token), timeout)
-            for point in page.points:
-                yield point
-            token = page.next_page_token
-            if not token:
-                return
-
-    async def query_columns(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> SeriesSet:
-        """Whole ranges as numpy columns, one SeriesData for each device and measurement; all of it in memory."""
-        collector = SeriesCollector()
-        async for response in self._responses(
-            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
-        ):
-            collector.add(response)
-        return collector.result()
-
-    async def iter_columns(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        order: Order | str = Order.ASCENDING,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> AsyncIterator[SeriesData]:
-        """The same in blocks of about 1 MiB as they arrive: devices ascending, a series in several blocks."""
-        async for response in self._responses(
-            _calls.query_stream(device_ids, user_id, measurements, start, end, order), timeout
-        ):
-            for batch in response.batches:
-                for block in decode_batch(batch):
-                    yield block
-
-    async def aggregate(
-        self,
-        aggregations: Iterable[Aggregation | str],
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        start: Moment | None = None,
-        end: Moment | None = None,
-        window: timedelta | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Aggregates:
-        """Aggregates of each series, over the whole range or by windows of at least 1 ms aligned to 1970.
-
-        :raises InvalidArgumentError: an aggregation is not for a series' kind, or there is too much to read.
-        :raises OutOfRangeError: a sum of integers is beyond 64 bits.
-        """
-        return await self._answer(
-            _calls.aggregate(aggregations, device_ids, user_id, measurements, start, end, window), timeout
-        )
-
-    async def latest(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        measurements: Iterable[str] = (),
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> LatestPoints:
-        """The point with the greatest timestamp of each series."""
-        return await self._answer(_calls.latest(device_ids, user_id, measurements), timeout)
-
     async def delete(
         self,
         device_id: int,
@@ -222,16 +106,6 @@ class TelemetryClient:
         Returns the stores they were deleted from.
         """
         return await self._answer(_calls.delete(device_id, measurements, start, end), timeout)
-
-    async def list_series(
-        self,
-        *,
-        device_ids: Iterable[int] = (),
-        user_id: int = 0,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> SeriesList:
-        """The series of devices that hold at least one point."""
-        return await self._answer(_calls.list_series(device_ids, user_id), timeout)
 
     async def get_migration(
         self,

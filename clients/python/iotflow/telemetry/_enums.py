@@ -74,6 +74,31 @@ class Aggregation(enum.StrEnum):
     RATE = "rate"
 
 
+class Fill(enum.StrEnum):
+    """What an aggregation answers for a window that holds no point; the protos say it in full."""
+
+    NONE = "none"
+    NULL = "null"
+    PREVIOUS = "previous"
+    LINEAR = "linear"
+
+
+class CalendarUnit(enum.StrEnum):
+    """A unit of the calendar."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class DownsamplingMethod(enum.StrEnum):
+    """How a series is reduced to few of its points; the protos say it in full."""
+
+    LTTB = "lttb"
+    MIN_MAX = "min_max"
+
+
 class Phase(enum.StrEnum):
     """Where a fleet stands on its way from IoTDB to PostgreSQL."""
 
@@ -94,6 +119,9 @@ _WIRE: dict[type[enum.StrEnum], tuple[Any, str]] = {
     RejectionReason: (telemetry_service_pb2.RejectionReason, "REJECTION_REASON_"),
     Order: (telemetry_service_pb2.Order, "ORDER_"),
     Aggregation: (telemetry_service_pb2.Aggregation, "AGGREGATION_"),
+    Fill: (telemetry_service_pb2.Fill, "FILL_"),
+    CalendarUnit: (telemetry_service_pb2.CalendarUnit, "CALENDAR_UNIT_"),
+    DownsamplingMethod: (telemetry_service_pb2.DownsamplingMethod, "DOWNSAMPLING_METHOD_"),
     Phase: (migration_service_pb2.Phase, "PHASE_"),
 }
 

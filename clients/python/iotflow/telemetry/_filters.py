@@ -35,7 +35,19 @@ def bounds(start: Moment | None, end: Moment | None) -> dict[str, Any]:
 
 
 def telemetry_filter(
-    device_ids: Iterable[int], user_id: int, measurements: Iterable[str], start: Moment | None, end: Moment | None
+    device_ids: Iterable[int],
+    user_id: int,
+    measurements: Iterable[str],
+    start: Moment | None,
+    end: Moment | None,
+    quality_flags: Iterable[int] = (),
 ) -> TelemetryFilter:
     """The filter of a query."""
-    return TelemetryFilter(**devices(device_ids, user_id), measurements=names(measurements), **bounds(start, end))
+    if isinstance(quality_flags, (str, int)):
+        raise invalid("quality_flags", f"{quality_flags!r} is no list of flags")
+    return TelemetryFilter(
+        **devices(device_ids, user_id),
+        measurements=names(measurements),
+        **bounds(start, end),
+        quality_flags=[int32(flag, f"quality_flags[{index}]") for index, flag in enumerate(quality_flags)],
+    )

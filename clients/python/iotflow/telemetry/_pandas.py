@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,24 @@ def frame_of(columns: Sequence[tuple[Hashable, NDArray[np.datetime64], NDArray[A
     frame = pandas.concat(parts, axis=1, sort=False).sort_index()
     frame.columns = keys
     return frame  # type: ignore[no-any-return]
+
+
+def indexed_frame(columns: Mapping[str, NDArray[Any]], index: Sequence[str]) -> pd.DataFrame:
+    """A DataFrame of columns of one length over some of them; where one is masked there is no value."""
+    pandas = _imported()
+    frame = pandas.DataFrame({name: _column(pandas, column) for name, column in columns.items()})
+    return frame.set_index(list(index))  # type: ignore[no-any-return]
+
+
+def _column(pandas: Any, column: NDArray[Any]) -> Any:
+    if column.dtype.kind == "M":
+        return pandas.Series(column).dt.tz_localize("UTC")
+    if not isinstance(column, np.ma.MaskedArray):
+        return column
+    if column.dtype == np.float64:
+        return column.filled(np.nan)
+    found = pandas.Series(column.data, dtype=_NULLABLE.get(column.dtype, column.dtype))
+    return found.mask(np.ma.getmaskarray(column), None if column.dtype == object else pandas.NA)
 
 
 def _index(timestamps: NDArray[np.datetime64]) -> Any:

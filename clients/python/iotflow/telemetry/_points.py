@@ -1,4 +1,4 @@
-"""Answers made of points, series and aggregates."""
+"""Answers made of points and series."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from iotflow.telemetry._enums import Aggregation, Kind, Store, word_of
+from iotflow.telemetry._enums import Kind, Store, word_of
 from iotflow.telemetry._times import moment_of
 from iotflow.telemetry._values import decode_value, decode_values
 from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
@@ -49,36 +49,18 @@ class LatestPoints:
 
 
 @dataclass(frozen=True, slots=True)
-class AggregateRow:
-    """Aggregates of one series in one window [window_start, window_end) that holds a point.
-
-    The bounds are None where the range has none and no window was asked for.
-    """
-
-    device_id: int
-    measurement: str
-    window_start: datetime | None
-    window_end: datetime | None
-    values: dict[Aggregation, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregates:
-    """Rows ordered by device, measurement and window; windows without points are left out."""
-
-    rows: tuple[AggregateRow, ...]
-    served_by: Store
-
-
-@dataclass(frozen=True, slots=True)
 class SeriesInfo:
-    """A series that holds at least one point, with its least and greatest timestamp."""
+    """A series that holds at least one point, with its least and greatest timestamp.
+
+    ``point_count`` is None unless it was asked for.
+    """
 
     device_id: int
     measurement: str
     kind: Kind
     first_time: datetime
     last_time: datetime
+    point_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +79,6 @@ def decode_page(response: pb.QueryTelemetryResponse) -> Page:
 def decode_latest(response: pb.GetLatestTelemetryResponse) -> LatestPoints:
     """The latest points."""
     return LatestPoints(tuple(map(_point, response.points)), word_of(Store, response.served_by))
-
-
-def decode_aggregates(response: pb.AggregateTelemetryResponse, aggregations: tuple[Aggregation, ...]) -> Aggregates:
-    """The rows, whose values are in the order of ``aggregations``."""
-    rows = tuple(_aggregate_row(row, aggregations) for row in response.rows)
-    return Aggregates(rows, word_of(Store, response.served_by))
 
 
 def decode_series_list(response: pb.ListSeriesResponse) -> SeriesList:
@@ -124,16 +100,6 @@ def _point(message: TelemetryPoint) -> Point:
     )
 
 
-def _aggregate_row(message: pb.AggregateRow, aggregations: tuple[Aggregation, ...]) -> AggregateRow:
-    return AggregateRow(
-        message.device_id,
-        message.measurement,
-        moment_of(message.window_start) if message.HasField("window_start") else None,
-        moment_of(message.window_end) if message.HasField("window_end") else None,
-        {word: decode_value(value)[1] for word, value in zip(aggregations, message.values, strict=True)},
-    )
-
-
 def _series_info(message: pb.Series) -> SeriesInfo:
     return SeriesInfo(
         message.device_id,
@@ -141,4 +107,5 @@ def _series_info(message: pb.Series) -> SeriesInfo:
         word_of(Kind, message.kind),
         moment_of(message.first_time),
         moment_of(message.last_time),
+        message.point_count if message.HasField("point_count") else None,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow.telemetry._arrays import decode_column, object_array
+from iotflow.telemetry._arrow import points_table, table_of
 from iotflow.telemetry._enums import Kind, Store, word_of
 from iotflow.telemetry._pandas import frame_of, series_of
 from iotflow.telemetry._values import decode_json
@@ -50,6 +51,14 @@ class SeriesData:
         """
         return series_of(self.measurement, self.timestamps, self.values)
 
+    def to_arrow(self) -> Any:
+        """A pyarrow.Table of timestamp (UTC), value and quality_flag; JSON as its text.
+
+        :raises ImportError: pyarrow is not installed; it comes with the extra ``arrow``.
+        :raises ValueError: the values are of several types.
+        """
+        return table_of({"timestamp": self.timestamps, "value": self.values, "quality_flag": self.quality_flags})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesSet:
@@ -83,6 +92,16 @@ class SeriesSet:
         :raises ImportError: pandas is not installed; it comes with the extra ``pandas``.
         """
         return frame_of([((data.device_id, data.measurement), data.timestamps, data.values) for data in self.series])
+
+    def to_arrow(self) -> Any:
+        """A pyarrow.Table with a row for each point, series by series.
+
+        Its columns are device_id, measurement, timestamp (UTC), numeric, integer, text, boolean, json and quality_flag.
+        Every value stands in the column of its kind, the others being null; JSON as its text.
+
+        :raises ImportError: pyarrow is not installed; it comes with the extra ``arrow``.
+        """
+        return points_table(self.series)
 
 
 class SeriesCollector:
