@@ -9,6 +9,8 @@ PROTOS := protos/iotflow/telemetry/v1
 OLDEST_IOTDB_CLIENT := 1.3.3
 WORKERS ?= 2
 ARGS ?=
+# Some shells set HOST to the machine's name, so only one given to make itself counts.
+LOAD_HOST := $(if $(filter command line,$(origin HOST)),--host $(HOST))
 
 # uv must use the interpreter it is given, and never fetch one of its own.
 export UV_PYTHON_DOWNLOADS := never
@@ -16,7 +18,7 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo bench test test-iotdb-oldest lint format proto proto-check settings-table clean
+.PHONY: help setup run demo bench load ghz test test-iotdb-oldest lint format proto proto-check settings-table clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +34,12 @@ demo: $(STAMP) ## Carry a simulated fleet from a real IoTDB to PostgreSQL and co
 
 bench: $(STAMP) ## Measure on this machine, each figure beside its limit; ONLY=key,key and QUICK=1 narrow it
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(ARGS)
+
+load: $(STAMP) ## Put load on the service by locust and ghz; HOST=host:port for one that runs, ARGS="--duration 20s"
+	@$(BIN)/python -m tests.load $(LOAD_HOST) $(ARGS)
+
+ghz: $(STAMP) ## Build the real ghz into .cache/go/bin, for load and its tests (needs Go)
+	@$(BIN)/python -m tests.load.ghz
 
 test: $(STAMP) ## Run the tests; ARGS="-k name" narrows them
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
