@@ -69,7 +69,7 @@ class Load:
     def _end_reason(self) -> EndReason:
         if len(self._outcomes) == self.config.calls:
             return "normal"
-        return "cancel" if self.config.seconds is None else "timeout"
+        return "timeout" if self._pacer.ended else "cancel"
 
     def _worker(self, worker_id: str, invoke: Invoke) -> Worker:
         def work() -> Outcome | None:

@@ -16,7 +16,7 @@ import locust_plugins  # noqa: F401  (adds its options and checks)
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import Runner
+from locust.runners import LocalRunner, Runner
 
 from tests.load import checks
 from tests.load.config import ConfigError, parse
@@ -41,10 +41,12 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 
 @events.init.add_listener
-def prepare(environment: Environment, runner: Runner, **_: Any) -> None:
+def prepare(environment: Environment, runner: Runner, web_ui: object, **_: Any) -> None:
     """Make the loads, and the users that they need."""
     options = environment.parsed_options
     assert options is not None
+    if web_ui is not None or not isinstance(runner, LocalRunner):
+        sys.exit("the configs say how many users there are: run one process with --headless")
     try:
         loads = _loads(options)
     except ConfigError as error:

@@ -21,6 +21,8 @@ class Pacer:
         self._calls = zip(itertools.count(), due_times(config), strict=False)
         #: ``time.monotonic()`` of the beginning; None before it.
         self.began: float | None = None
+        #: Whether the calls are all begun, or the time for it is over.
+        self.ended = False
 
     def next(self) -> int | None:
         """Wait until the next call is due and return its number; None once there is none left to make."""
@@ -28,6 +30,7 @@ class Pacer:
             self.began = monotonic()
         number, due = next(self._calls)
         if number >= self._limit or max(due, self._elapsed(self.began)) > self._seconds:
+            self.ended = True
             return None
         gevent.sleep(max(0.0, due - self._elapsed(self.began)))
         return number

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 _LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
+_COMMAND: Final = (sys.executable, "-m", "locust", "-f", _LOCUSTFILE, "--headless", "--only-summary")
 
 
 class LocustError(Exception):
     """Locust did not run; the message holds what it said."""
 
 
-def run_locust(scenario: Path, report_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a scenario, and return how locust ended and all it printed, as ``stdout``."""
-    return subprocess.run(
-        [*_command(), "--scenario", scenario, "--report-dir", report_dir, *options],
+def start_locust(scenario: Path, report_dir: Path, *options: str) -> subprocess.Popen[str]:
+    """Start a run of a scenario; all it prints goes to ``stdout``."""
+    return subprocess.Popen(
+        [*_COMMAND, "--scenario", scenario, "--report-dir", report_dir, *options],
         cwd=ROOT,
         # gRPC's handlers at fork have no place beside gevent.
         env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},
@@ -31,5 +31,8 @@ def run_locust(scenario: Path, report_dir: Path, *options: str) -> subprocess.Co
     )
 
 
-def _command() -> Sequence[str | Path]:
-    return sys.executable, "-m", "locust", "-f", _LOCUSTFILE, "--headless", "--only-summary"
+def run_locust(scenario: Path, report_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a scenario to its end, and return how locust ended and all it printed."""
+    with start_locust(scenario, report_dir, *options) as run:
+        output, _ = run.communicate()
+    return subprocess.CompletedProcess(run.args, run.returncode, output)
