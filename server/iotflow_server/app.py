@@ -139,7 +139,13 @@ async def _postgres(settings: Settings, stack: AsyncExitStack, owner_of: OwnerLo
         dsn = embedded.dsn
     else:
         dsn = settings.postgres_dsn.get_secret_value()
-    postgres = PostgresStore(dsn, settings.postgres_pool_size, settings.postgres_timeout_seconds, owner_of)
+    postgres = PostgresStore(
+        dsn,
+        settings.postgres_pool_size,
+        settings.postgres_timeout_seconds,
+        owner_of,
+        settings.postgres_read_connections,
+    )
     stack.push_async_callback(postgres.close)
     with suppress(StoreUnavailableError):
         # Where the phase can do without it, it is tried again in the background; else the next step says so.

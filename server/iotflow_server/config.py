@@ -51,7 +51,10 @@ class Settings(BaseSettings):
         None,
         description="PostgreSQL, as a URL; unset: the embedded server keeps its data in IOTFLOW_DATA_DIR.",
     )
-    postgres_pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL.")
+    postgres_pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL for writing and all else.")
+    postgres_read_connections: int = Field(
+        8, ge=1, le=200, description="Further connections to PostgreSQL, for queries alone."
+    )
     postgres_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of PostgreSQL.")
     secondary_patience_seconds: float = Field(
         1.0, gt=0, description="Longest wait for the secondary once the primary has stored a write."

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from iotflow_server.query.results import PointList, Scalar
+from iotflow_server.query.results import PointList
 from iotflow_server.stores.batch import Batch, Column, Kind
+from iotflow_server.stores.points import Scalar
 
 MS = 1000
 SECOND = 1000 * MS
@@ -66,7 +67,7 @@ def points_of(batches: Iterable[Batch]) -> Points:
 
 def listed(points: PointList) -> list[tuple[tuple[int, int, str], tuple[Kind, Any]]]:
     """The points of a query's answer in its order, in the form of :func:`points_of`."""
-    keys = zip(points.timestamps.tolist(), points.device_ids.tolist(), points.measurements, strict=True)
+    keys = zip(points.timestamps, points.device_ids, points.measurements, strict=True)
     return [
         (key, (kind, exact(kind, value))) for key, kind, value in zip(keys, points.kinds, points.values, strict=True)
     ]

@@ -46,9 +46,9 @@ def precision_message(precision_us: int) -> TimePrecision:
 def point_messages(points: PointList, registry: RegistryPort) -> Iterator[TelemetryPoint]:
     """Points, each with its record's metadata and its device's owner."""
     rows = zip(
-        points.device_ids.tolist(),
+        points.device_ids,
         points.measurements,
-        points.timestamps.tolist(),
+        points.timestamps,
         points.kinds,
         points.values,
         points.metadata,

@@ -8,13 +8,14 @@ from dataclasses import replace
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregator import Aggregator
 from iotflow_server.query.metadata import find_facts
-from iotflow_server.query.points import FlatPoints, PointOrder
+from iotflow_server.query.points import by_series, fitting, in_time, key_of, listed
 from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.query.tokens import decode_token, encode_token, query_digest
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.points import Points
 from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import TelemetryStore
 
@@ -53,12 +54,14 @@ class QueryEngine:
         store, selection = self._primary(), _scoped(selection, Scope.DATA)
         digest = query_digest(selection, descending=descending, user_id=user_id)
         after = decode_token(digest, token) if token else None
-        batches = await store.page(selection, limit=page_size + 1, descending=descending, after=after)
-        points = FlatPoints(batches, PointOrder.TIME_DESCENDING if descending else PointOrder.TIME_ASCENDING)
-        length = min(page_size, points.fitting(self._max_page_bytes))
-        more = len(points) > length
-        points.cut(length)
-        next_token = encode_token(digest, points.key(-1)) if more else ""
+        batches = await store.page(
+            selection, limit=page_size + 1, max_bytes=self._max_page_bytes, descending=descending, after=after
+        )
+        points = in_time(batches, descending=descending)
+        length = min(page_size, fitting(points, self._max_page_bytes))
+        more = points.point_count > length
+        points = points.first(length)
+        next_token = encode_token(digest, key_of(points, -1)) if more else ""
         return Page(await _with_facts(store, points), next_token, store.name)
 
     def stream(self, selection: Selection, *, descending: bool) -> tuple[StoreName, AsyncIterator[Batch]]:
@@ -73,7 +76,7 @@ class QueryEngine:
     async def latest(self, selection: Selection) -> LatestPoints:
         """Return the latest point of each series within the range, ordered by device and measurement."""
         store = self._primary()
-        points = FlatPoints(await store.latest(_scoped(selection, Scope.DATA)), PointOrder.SERIES)
+        points = by_series(await store.latest(_scoped(selection, Scope.DATA)))
         return LatestPoints(await _with_facts(store, points), store.name)
 
     async def aggregate(self, selection: Selection, query: AggregateQuery) -> AggregateTable:
@@ -100,8 +103,8 @@ def _scoped(selection: Selection, scope: Scope) -> Selection:
     return replace(selection, device_ids=tuple(sorted(set(selection.device_ids))), scope=scope)
 
 
-async def _with_facts(store: TelemetryStore, points: FlatPoints) -> PointList:
-    return points.with_facts(await find_facts(store, points.device_ids, points.timestamps))
+async def _with_facts(store: TelemetryStore, points: Points) -> PointList:
+    return listed(points, await find_facts(store, points))
 
 
 async def _measured(scan: AsyncIterator[Batch]) -> AsyncIterator[Batch]:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from iotflow_server.stores.batch import Kind, Timestamps
+from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.points import Scalar
 from iotflow_server.stores.store import SeriesInfo
 
-#: A value as Python has it: float (NUMERIC), int (INTEGER), bool (BOOLEAN), str (TEXT, JSON).
-Scalar = float | int | bool | str
 #: A result with its kind; None where there is no value.
 Cell = tuple[Kind, Scalar] | None
 #: Metadata of one record by key, the names' prefix and the quality flag not included.
@@ -65,13 +61,13 @@ class PointList:
     points of one (device, timestamp) share them; quality is 0 where it was never set.
     """
 
-    device_ids: NDArray[np.int32]
+    device_ids: list[int]
     measurements: list[str]
-    timestamps: Timestamps
+    timestamps: list[int]
     kinds: list[Kind]
     values: list[Scalar]
-    metadata: list[Metadata]
-    quality: list[int]
+    metadata: Sequence[Metadata]
+    quality: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.values)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from iotflow_server.stores.batch import Batch
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import PointKey, Selection
 from iotflow_server.stores.store import SeriesInfo, SeriesType, TelemetryStore
@@ -50,16 +54,29 @@ class ObservedStore:
                 yield batch
 
     async def page(
-        self, selection: Selection, *, limit: int, descending: bool = False, after: PointKey | None = None
+        self,
+        selection: Selection,
+        *,
+        limit: int,
+        max_bytes: int = sys.maxsize,
+        descending: bool = False,
+        after: PointKey | None = None,
     ) -> Sequence[Batch]:
         """Return the first points in order."""
         with self._timer(self.name, "page"):
-            return await self._store.page(selection, limit=limit, descending=descending, after=after)
+            return await self._store.page(
+                selection, limit=limit, max_bytes=max_bytes, descending=descending, after=after
+            )
 
     async def latest(self, selection: Selection) -> Sequence[Batch]:
         """Return the latest point of each series."""
         with self._timer(self.name, "latest"):
             return await self._store.latest(selection)
+
+    async def metadata(self, device_ids: NDArray[np.int32], timestamps: Timestamps) -> Sequence[Batch]:
+        """Return the metadata of records."""
+        with self._timer(self.name, "metadata"):
+            return await self._store.metadata(device_ids, timestamps)
 
     async def delete(self, selection: Selection) -> None:
         """Delete the points of a selection."""

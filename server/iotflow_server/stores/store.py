@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from iotflow_server.stores.batch import Batch, Kind
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Batch, Kind, Timestamps
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import PointKey, Selection
 
@@ -86,20 +90,34 @@ class TelemetryStore(Protocol):
         """
 
     async def page(
-        self, selection: Selection, *, limit: int, descending: bool = False, after: PointKey | None = None
+        self,
+        selection: Selection,
+        *,
+        limit: int,
+        max_bytes: int = sys.maxsize,
+        descending: bool = False,
+        after: PointKey | None = None,
     ) -> Sequence[Batch]:
         """Return the first ``limit`` data points in the order (timestamp, device_id, measurement), which all
         three turn round if ``descending``; those beyond ``after`` only. Names compare by code point.
 
+        A store may end the page early, at its second point or later, with the point by which its texts exceed
+        ``max_bytes`` of UTF-8.
         At most one batch for each device, devices ascending, timestamps ascending within it whatever the order.
+        A store that answers with Points has them in the order of the page.
         The scope of the selection is DATA.
         """
 
     async def latest(self, selection: Selection) -> Sequence[Batch]:
         """Return the point with the greatest timestamp of each selected data series, within the range.
 
-        At most one batch for each device, devices ascending. The scope of the selection is DATA.
+        At most one batch for each device, devices ascending. The scope of the selection is DATA. A store that
+        answers with Points has them ordered by device and measurement.
         """
+
+    async def metadata(self, device_ids: NDArray[np.int32], timestamps: Timestamps) -> Sequence[Batch]:
+        """Return the metadata series of records, which are given as two arrays of one length; no other points of
+        these devices at these moments, though maybe some at others."""
 
     async def delete(self, selection: Selection) -> None:
         """Delete the points of a selection; durable on return. What does not exist is no error.

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
-import numpy as np
 
 from iotflow.telemetry.v1.access_service_pb2_grpc import AccessServiceStub
 from iotflow.telemetry.v1.migration_service_pb2_grpc import MigrationServiceStub
@@ -217,4 +216,4 @@ async def running(inflight: int = 1 << 30, **settings: Any) -> AsyncIterator[Edg
     assert left == set()
 
 
-NO_POINTS = PointList(np.empty(0, np.int32), [], np.empty(0, np.int64), [], [], [], [])
+NO_POINTS = PointList([], [], [], [], [], [], [])

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
-
 from iotflow.telemetry.v1.telemetry_service_pb2 import Series
 from iotflow.telemetry.v1.value_pb2 import TelemetryPoint, Value, ValueKind
 from iotflow_server.api.encode import aggregate_messages, point_messages, series_message, store_messages
@@ -15,9 +13,9 @@ from tests.unit.api.parts import Registry
 
 def test_a_point_has_its_records_metadata_and_its_devices_owner() -> None:
     points = PointList(
-        device_ids=np.array([1, 3], dtype=np.int32),
+        device_ids=[1, 3],
         measurements=["a", "b"],
-        timestamps=np.array([-1, 1_500_000]),
+        timestamps=[-1, 1_500_000],
         kinds=[Kind.INTEGER, Kind.JSON],
         values=[2**63 - 1, "{}"],
         metadata=[{"k": (Kind.BOOLEAN, False)}, {}],

@@ -8,10 +8,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotflow_server.query.metadata import MAX_SPANS, RecordFacts, spans
-from iotflow_server.query.points import FlatPoints, PointOrder
+from iotflow_server.query.metadata import RecordFacts
+from iotflow_server.query.points import by_series, fitting, in_time, key_of, listed
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.stores.batch import Batch, Kind
+from iotflow_server.stores.points import Points
+from iotflow_server.stores.records import MAX_SPANS, spans
 from iotflow_server.stores.selection import PointKey
 from tests.support.batches import batch, batch_of, check_shape, points_of
 
@@ -31,28 +33,49 @@ def batches_of(points: set[tuple[int, int, str]]) -> list[Batch]:
     return batches
 
 
+def facts_of(*batches: Batch) -> RecordFacts:
+    return RecordFacts(Points.of(batches))
+
+
+def keys_of(points: Points) -> list[PointKey]:
+    return [key_of(points, index) for index in range(points.point_count)]
+
+
 @given(keys)
 def test_points_come_by_time_then_device_then_name_by_code_point(points: set[tuple[int, int, str]]) -> None:
-    flat = FlatPoints(batches_of(points), PointOrder.TIME_ASCENDING)
-    assert [flat.key(index) for index in range(len(flat))] == [PointKey(*key) for key in sorted(points)]
+    assert keys_of(in_time(batches_of(points), descending=False)) == [PointKey(*key) for key in sorted(points)]
 
 
 @given(keys)
 def test_descending_turns_all_of_it_round(points: set[tuple[int, int, str]]) -> None:
-    flat = FlatPoints(batches_of(points), PointOrder.TIME_DESCENDING)
-    assert [flat.key(index) for index in range(len(flat))] == [PointKey(*key) for key in sorted(points, reverse=True)]
+    found = keys_of(in_time(batches_of(points), descending=True))
+    assert found == [PointKey(*key) for key in sorted(points, reverse=True)]
+
+
+@given(keys)
+def test_points_are_a_sequence_of_batches(points: set[tuple[int, int, str]]) -> None:
+    batches = batches_of(points)
+    again = in_time(batches, descending=True)
+    assert points_of(again) == points_of(batches)
+    assert [each.device_id for each in again] == [each.device_id for each in batches]
+    for each in again:
+        check_shape(each)
 
 
 def test_latest_points_come_by_device_then_name() -> None:
-    flat = FlatPoints([batch(1, [1, 9], b=[None, 1], a=[2, None]), batch(2, [0], a=[3])], PointOrder.SERIES)
-    assert [flat.key(index)[1:] for index in range(3)] == [(1, "a"), (1, "b"), (2, "a")]
+    found = by_series([batch(1, [1, 9], b=[None, 1], a=[2, None]), batch(2, [0], a=[3])])
+    assert [key[1:] for key in keys_of(found)] == [(1, "a"), (1, "b"), (2, "a")]
+
+
+def test_as_many_points_fit_as_have_so_many_bytes_of_text_and_one_at_least() -> None:
+    points = in_time([batch(1, [1, 2, 3], n=[1, 2, 3], s=["é", "ab", "c"])], descending=False)
+    assert [fitting(points, room) for room in (0, 2, 3, 4, 5)] == [1, 3, 3, 5, 6]
 
 
 def test_a_point_carries_the_metadata_and_quality_of_its_record() -> None:
     measured = [batch(1, [10, 20], load=[1.5, -0.0], state=["on", None]), batch(2, [10], load=[2.5])]
-    facts = RecordFacts()
-    facts.take(batch(1, [10, 15], meta_line=[4, 5], meta_quality_flag=[2, 3]), np.array([10, 20]))
-    points = FlatPoints(measured, PointOrder.TIME_ASCENDING).with_facts(facts)
+    facts = facts_of(batch(1, [10, 15], meta_line=[4, 5], meta_quality_flag=[2, 3]))
+    points = listed(in_time(measured, descending=False), facts)
     assert points.measurements == ["load", "state", "load", "load"]
     assert points.values == [1.5, "on", 2.5, 0.0]
     assert [dict(each) for each in points.metadata] == [
@@ -65,9 +88,7 @@ def test_a_point_carries_the_metadata_and_quality_of_its_record() -> None:
 
 
 def test_a_quality_that_is_no_32_bit_integer_stays_visible_as_metadata() -> None:
-    facts = RecordFacts()
-    facts.take(batch(1, [10], meta_quality_flag=["bad"]), np.array([10]))
-    facts.take(batch(1, [20], meta_quality_flag=[2**31]), np.array([20]))
+    facts = facts_of(batch(1, [10], meta_quality_flag=["bad"]), batch(1, [20], meta_quality_flag=[2**31]))
     assert facts.metadata((1, 10)) == {"quality_flag": (Kind.TEXT, "bad")}
     assert facts.metadata((1, 20)) == {"quality_flag": (Kind.INTEGER, 2**31)}
     assert facts.quality((1, 20)) == 0

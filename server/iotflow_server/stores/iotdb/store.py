@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from iotflow_server.config import IotdbSettings
-from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.iotdb.clock import Clock
 from iotflow_server.stores.iotdb.deleting import delete_points
 from iotflow_server.stores.iotdb.names import DevicePlace, Layout
@@ -21,6 +25,7 @@ from iotflow_server.stores.iotdb.sessions import Sessions
 from iotflow_server.stores.iotdb.summary import latest_points, series_infos
 from iotflow_server.stores.iotdb.writing import Writer
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.records import scan_metadata
 from iotflow_server.stores.selection import PointKey, Selection, TimeRange
 from iotflow_server.stores.store import OwnerLookup, SeriesInfo, SeriesType
 
@@ -85,9 +90,15 @@ class IotdbStore:
                     yield batch
 
     async def page(
-        self, selection: Selection, *, limit: int, descending: bool = False, after: PointKey | None = None
+        self,
+        selection: Selection,
+        *,
+        limit: int,
+        max_bytes: int = sys.maxsize,
+        descending: bool = False,
+        after: PointKey | None = None,
     ) -> Sequence[Batch]:
-        """Return the first ``limit`` data points in order."""
+        """Return the first ``limit`` data points in order, whatever their size."""
         page: list[Batch] = []
         bounded = _beyond(selection, after, descending=descending)
         for some in _groups(_devices(selection.device_ids), self._parallel):
@@ -100,6 +111,10 @@ class IotdbStore:
     async def latest(self, selection: Selection) -> Sequence[Batch]:
         """Return the latest point of each selected data series."""
         return [found for found in await self._each(selection, latest_points) if found is not None]
+
+    async def metadata(self, device_ids: NDArray[np.int32], timestamps: Timestamps) -> Sequence[Batch]:
+        """Return the metadata of records."""
+        return await scan_metadata(self.scan, device_ids, timestamps)
 
     async def delete(self, selection: Selection) -> None:
         """Delete the points of a selection, wherever they stand."""

@@ -1,80 +1,82 @@
-"""Reads points."""
+"""Reads points: the reading half of the store's contract."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from operator import itemgetter
 
-from iotflow_server.stores.batch import Batch
-from iotflow_server.stores.postgres import sql
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Batch, Timestamps
+from iotflow_server.stores.closing import closing
+from iotflow_server.stores.points import Points, SeriesKey
+from iotflow_server.stores.postgres import read_sql
 from iotflow_server.stores.postgres.catalogue import kind_of
-from iotflow_server.stores.postgres.merged import MergedSeries
-from iotflow_server.stores.postgres.points import Row, batch_of, batches_of
-from iotflow_server.stores.postgres.pool import PostgresPool
-from iotflow_server.stores.selection import PointKey, Scope, Selection
+from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
+from iotflow_server.stores.postgres.packed import unpack_one
+from iotflow_server.stores.postgres.pager import Pager, selected
+from iotflow_server.stores.postgres.paging import Way, unpacked
+from iotflow_server.stores.postgres.read_connections import ReadConnections
+from iotflow_server.stores.postgres.scanner import DeviceScan
+from iotflow_server.stores.selection import PointKey, Selection, TimeRange
 from iotflow_server.stores.store import SeriesInfo
-
-#: Rows that a scan fetches at once, over all series of a device; it holds no more than about that many.
-SCAN_ROWS: Final = 20_000
-#: Rows of one series that it fetches at least.
-_LEAST_ROWS: Final = 50
-_IN_SCOPE: Final = {Scope.DATA: (False,), Scope.METADATA: (True,), Scope.BOTH: (False, True)}
 
 
 class PointReader:
     """Answers the reading half of the store's contract."""
 
-    def __init__(self, pool: PostgresPool) -> None:
-        self._pool = pool
+    def __init__(self, connections: ReadConnections) -> None:
+        self._connections = connections
+        self._pager = Pager(connections)
 
     async def scan(self, selection: Selection, *, descending: bool) -> AsyncIterator[Batch]:
         """Yield the points of each device, in the order of devices.
 
-        No connection is held between two batches: a slow reader keeps nobody from writing.
+        No connection is held between two batches: a slow reader keeps nobody else from reading.
         """
         for device_id in sorted(set(selection.device_ids)):
-            series = await self._series(device_id, selection, descending)
-            while series.hungry:
-                series.feed(await self._rows(device_id, selection, series, descending))
-                if rows := series.take():
-                    yield batch_of(device_id, rows, descending=descending)
+            scan = DeviceScan(self._connections, selection, device_id, descending=descending)
+            async with closing(scan.batches()) as batches:
+                async for batch in batches:
+                    yield batch
 
     async def page(
-        self, selection: Selection, *, limit: int, descending: bool, after: PointKey | None
-    ) -> Sequence[Batch]:
+        self, selection: Selection, *, limit: int, max_bytes: int, descending: bool, after: PointKey | None
+    ) -> Points:
         """Return the first points beyond a key."""
-        statement = sql.page(descending=descending, continued=after is not None)
-        async with self._pool.connection() as connection:
-            return batches_of(await connection.fetch(statement, *_parameters(selection), limit, *(after or ())))
+        return await self._pager.page(selection, limit, max_bytes, Way(descending), after)
 
-    async def latest(self, selection: Selection) -> Sequence[Batch]:
+    async def latest(self, selection: Selection) -> Points:
         """Return the latest point of each series."""
-        async with self._pool.connection() as connection:
-            return batches_of(await connection.fetch(sql.LATEST, *_parameters(selection)))
+        bounds = _bounds(selection.time_range)
+        rows = await self._connections.fetch(read_sql.latest(bounded=bool(bounds)), *selected(selection), *bounds)
+        described = next((found for row in rows if (found := row["described"])), None)
+        return unpacked(sorted(rows, key=itemgetter(0, 1)), described)
+
+    async def metadata(self, device_ids: NDArray[np.int32], timestamps: Timestamps) -> Points:
+        """Return the metadata of records."""
+        rows = await self._connections.fetch(
+            read_sql.METADATA, device_ids.tolist(), (timestamps - EPOCH_SHIFT).tolist()
+        )
+        found = [unpack_one(row["packed"]) for row in rows]
+        return Points(
+            [SeriesKey(row["device_id"], row["measurement_name"]) for row in rows],
+            np.arange(len(rows)),
+            np.array([row["timestamp"] + EPOCH_SHIFT for row in rows], np.int64),
+            np.array([kind for kind, _ in found], np.int8),
+            [value for _, value in found],
+        )
 
     async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
         """Return the series that hold points."""
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(sql.LIST_SERIES, sorted(set(device_ids)))
-        return [SeriesInfo(device, name, kind_of(kinds), first, last) for device, name, kinds, first, last in rows]
-
-    async def _series(self, device_id: int, selection: Selection, descending: bool) -> MergedSeries:
-        measurements = _parameters(selection)[1]
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(
-                sql.SELECTED_SERIES, device_id, measurements, list(_IN_SCOPE[selection.scope])
-            )
-        limit = max(SCAN_ROWS // max(len(rows), 1), _LEAST_ROWS)
-        return MergedSeries([row[0] for row in rows], limit, descending=descending)
-
-    async def _rows(
-        self, device_id: int, selection: Selection, series: MergedSeries, descending: bool
-    ) -> Sequence[Row]:
-        bounds = series.bounds(selection.time_range)
-        async with self._pool.connection() as connection:
-            return await connection.fetch(sql.next_rows(descending=descending), device_id, *bounds, series.limit)
+        rows = await self._connections.fetch(read_sql.LIST_SERIES, sorted(set(device_ids)))
+        return [
+            SeriesInfo(device, name, kind_of(kinds), first + EPOCH_SHIFT, last + EPOCH_SHIFT)
+            for device, name, kinds, first, last in rows
+        ]
 
 
-def _parameters(selection: Selection) -> tuple[list[int], list[str] | None, int, int]:
-    measurements = None if selection.measurements is None else list(selection.measurements)
-    return sorted(set(selection.device_ids)), measurements, selection.time_range.start, selection.time_range.end
+def _bounds(time_range: TimeRange) -> tuple[int, ...]:
+    """The bounds as a statement takes them, none where the range is not bounded."""
+    return () if time_range == TimeRange() else (time_range.start - EPOCH_SHIFT, time_range.end - EPOCH_SHIFT)

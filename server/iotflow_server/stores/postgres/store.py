@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from iotflow_server.stores.batch import Batch
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.migrations import migrate
 from iotflow_server.stores.postgres.partitions import Partitions
 from iotflow_server.stores.postgres.pool import PostgresPool, transaction
+from iotflow_server.stores.postgres.read_connections import ReadConnections
 from iotflow_server.stores.postgres.reader import PointReader
 from iotflow_server.stores.postgres.writer import PointWriter
 from iotflow_server.stores.selection import PointKey, Scope, Selection
@@ -21,13 +26,16 @@ from iotflow_server.stores.store import OwnerLookup, SeriesInfo, SeriesType
 class PostgresStore:
     """Implements :class:`stores.store.TelemetryStore` on PostgreSQL 15 and later."""
 
-    def __init__(self, dsn: str, pool_size: int, timeout: float, owner_of: OwnerLookup) -> None:
-        """``timeout``: longest wait for one answer, in seconds."""
+    def __init__(
+        self, dsn: str, pool_size: int, timeout: float, owner_of: OwnerLookup, read_connections: int = 8
+    ) -> None:
+        """``timeout``: longest wait for one answer, in seconds. ``read_connections`` come on top of the pool's."""
         self.pool = PostgresPool(dsn, pool_size, timeout)
+        self._read_connections = ReadConnections(dsn, self.pool.place, read_connections, timeout)
         self._owner_of = owner_of
         self._partitions = Partitions()
         self._writer = PointWriter(self.pool, self._partitions, owner_of)
-        self._reader = PointReader(self.pool)
+        self._reader = PointReader(self._read_connections)
         self._is_ready = False
         self._opening = asyncio.Lock()
 
@@ -44,12 +52,14 @@ class PostgresStore:
             async with self.pool.connection() as connection:
                 await migrate(connection)
                 await self._partitions.make_ahead(connection)
+            self._read_connections.open()
             self._is_ready = True
 
     async def close(self) -> None:
         """Let go of all connections."""
         self._is_ready = False
         self._writer.forget()
+        await self._read_connections.close()
         await self.pool.close()
 
     async def ping(self) -> None:
@@ -66,14 +76,24 @@ class PostgresStore:
         return self._reader.scan(selection, descending=descending)
 
     async def page(
-        self, selection: Selection, *, limit: int, descending: bool = False, after: PointKey | None = None
+        self,
+        selection: Selection,
+        *,
+        limit: int,
+        max_bytes: int = sys.maxsize,
+        descending: bool = False,
+        after: PointKey | None = None,
     ) -> Sequence[Batch]:
         """Return the first data points in order."""
-        return await self._reader.page(selection, limit=limit, descending=descending, after=after)
+        return await self._reader.page(selection, limit=limit, max_bytes=max_bytes, descending=descending, after=after)
 
     async def latest(self, selection: Selection) -> Sequence[Batch]:
         """Return the latest point of each series."""
         return await self._reader.latest(selection)
+
+    async def metadata(self, device_ids: NDArray[np.int32], timestamps: Timestamps) -> Sequence[Batch]:
+        """Return the metadata of records."""
+        return await self._reader.metadata(device_ids, timestamps)
 
     async def delete(self, selection: Selection) -> None:
         """Delete the points of a selection in one transaction."""

@@ -1,0 +1,184 @@
+"""Every statement that reads points. Names from clients are parameters, never text.
+
+Points come series by series, packed: a row for each, with its timestamps and its values as bytes one after the other.
+That is cheaper for both sides than a row for each point, and becomes arrays as it is; see packed.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
+
+#: A value that may be of any kind: the number of its kind, and what it holds. Of a text longer than {longest} bytes
+#: only its size, and 128 is added to the number.
+_ANY_KIND: Final = r"""
+CASE
+    WHEN integer_value IS NOT NULL THEN '\x02'::bytea || int8send(integer_value)
+    WHEN numeric_value IS NOT NULL THEN '\x01'::bytea || float8send(numeric_value)
+    WHEN boolean_value IS NOT NULL THEN '\x04'::bytea || boolsend(boolean_value)
+    WHEN text_value IS NOT NULL THEN CASE
+        WHEN octet_length(text_value) <= {longest}
+        THEN '\x03'::bytea || int4send(octet_length(text_value)) || textsend(text_value)
+        ELSE '\x83'::bytea || int4send(octet_length(text_value)) END
+    ELSE CASE
+        WHEN octet_length(json_text) <= {longest}
+        THEN '\x05'::bytea || int4send(octet_length(json_text)) || textsend(json_text)
+        ELSE '\x85'::bytea || int4send(octet_length(json_text)) END
+END"""
+
+#: Values of a series that has one kind of fixed size need not tell it. The numbers are bits; see catalogue.py.
+_PACKED: Final = (
+    "CASE series.kinds WHEN 2 THEN float8send(numeric_value) WHEN 4 THEN int8send(integer_value) "
+    f"WHEN 16 THEN boolsend(boolean_value) ELSE {_ANY_KIND} END"
+)
+_COLUMNS: Final = "timestamp, integer_value, numeric_value, text_value, boolean_value, json_value::text AS json_text"
+
+#: $1 devices, $2 measurements or null for all.
+_DATA_SERIES: Final = """
+    SELECT device_id, measurement_name, kinds FROM telemetry_series
+    WHERE device_id = ANY ($1::integer[]) AND ($2::text[] IS NULL OR measurement_name = ANY ($2))
+        AND NOT starts_with(measurement_name, 'meta_')
+"""
+#: The devices of $1 that have metadata. By code point, '`' follows '_'.
+_DESCRIBED: Final = """(
+    SELECT array_agg(DISTINCT device_id) FROM telemetry_series
+    WHERE device_id = ANY ($1::integer[]) AND measurement_name >= 'meta_' AND measurement_name < 'meta`'
+)"""
+
+
+def _points(table: str, bounds: str, order: str) -> str:
+    return (
+        f"SELECT {_COLUMNS} FROM {table} AS data WHERE data.device_id = series.device_id "
+        f"AND data.measurement_name = series.measurement_name {bounds} {order}"
+    )
+
+
+def _packed(points: str, longest: str) -> str:
+    """The points of one series as two columns, both null where there are none."""
+    return (
+        "SELECT string_agg(timestamptz_send(timestamp), ''::bytea) AS timestamps, "
+        f"string_agg({_PACKED.format(longest=longest)}, ''::bytea) AS packed FROM ({points}) AS point"
+    )
+
+
+def _order(*, descending: bool, limit: str) -> str:
+    return f"ORDER BY timestamp {'DESC' if descending else 'ASC'} LIMIT {limit}"
+
+
+def first_points(*, descending: bool) -> str:
+    """The first points of each series of devices $1, measurements $2, from $3 to before $4.
+
+    $5 is the number of points wanted of all series together, of which each gets its share and a few more, at least
+    $6. Every series has a row, whether it has points or not; ``share`` says how many it was asked for.
+    """
+    bounds = "AND timestamp >= $3 AND timestamp < $4"
+    points = _points(DATA_TABLE, bounds, _order(descending=descending, limit="(SELECT points FROM share)"))
+    return f"""
+WITH series AS MATERIALIZED ({_DATA_SERIES}),
+    share AS MATERIALIZED (SELECT greatest($5::integer / greatest(count(*), 1) + 2, $6::integer) AS points FROM series),
+    described AS MATERIALIZED (SELECT {_DESCRIBED} AS device_ids)
+SELECT device_id, measurement_name, kinds, block.*, (SELECT points FROM share) AS share,
+    CASE row_number() OVER () WHEN 1 THEN (SELECT device_ids FROM described) END AS described
+FROM series CROSS JOIN LATERAL ({_packed(points, "$7::integer")}) AS block
+"""
+
+
+def next_points(*, descending: bool, metadata: bool) -> str:
+    """Read on in series ($1 devices, $2 measurements), each from $3 to before $4, at most $5 points of each.
+
+    With ``metadata`` a series may be one of metadata. Of the two parts of the inner query one then has a false
+    condition, which is decided once for each series.
+    """
+    order = _order(descending=descending, limit="$5")
+    bounds = "AND timestamp >= series.start AND timestamp < series.stop"
+    points = _points(DATA_TABLE, bounds, order)
+    if metadata:
+        data = _points(DATA_TABLE, f"AND NOT starts_with(series.measurement_name, 'meta_') {bounds}", order)
+        own = _points(METADATA_TABLE, f"AND starts_with(series.measurement_name, 'meta_') {bounds}", order)
+        points = f"({data}) UNION ALL ({own})"
+    return f"""
+WITH series AS MATERIALIZED (
+    SELECT device_id, measurement_name, kinds, start, stop
+    FROM unnest($1::integer[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+        AS wanted (device_id, measurement_name, start, stop)
+    JOIN telemetry_series USING (device_id, measurement_name)
+)
+SELECT device_id, measurement_name, kinds, block.*
+FROM series CROSS JOIN LATERAL ({_packed(points, "$6::integer")}) AS block
+"""
+
+
+def latest(*, bounded: bool) -> str:
+    """The latest point of each series of devices $1, measurements $2; from $3 to before $4 if ``bounded``."""
+    bounds = "AND timestamp >= $3 AND timestamp < $4" if bounded else ""
+    points = _points(DATA_TABLE, bounds, _order(descending=True, limit="1"))
+    value = _PACKED.format(longest="2147483647")
+    return f"""
+WITH series AS MATERIALIZED ({_DATA_SERIES}),
+    described AS MATERIALIZED (SELECT {_DESCRIBED} AS device_ids)
+SELECT device_id, measurement_name, kinds, timestamptz_send(timestamp) AS timestamps, {value} AS packed,
+    CASE row_number() OVER () WHEN 1 THEN (SELECT device_ids FROM described) END AS described
+FROM series CROSS JOIN LATERAL ({points}) AS point
+"""
+
+
+def pace(*, descending: bool) -> str:
+    """The timestamp of the point number $5 of some devices, counted from 0: how far a page may reach."""
+    points = _points(
+        DATA_TABLE,
+        "AND timestamp >= $3 AND timestamp < $4",
+        _order(descending=descending, limit="(SELECT 2 * $5::integer / greatest(count(*), 1) + 2 FROM series)"),
+    )
+    return f"""
+WITH series AS MATERIALIZED ({_DATA_SERIES})
+SELECT point.timestamp FROM series CROSS JOIN LATERAL ({points}) AS point
+ORDER BY point.timestamp {"DESC" if descending else "ASC"} OFFSET $5 LIMIT 1
+"""
+
+
+#: $2 measurements or null for all, which restricts data only; $3 whether metadata is meant, true, false or both.
+SELECTED_SERIES: Final = """
+SELECT measurement_name FROM (
+    SELECT measurement_name, starts_with(measurement_name, 'meta_') AS is_metadata
+    FROM telemetry_series WHERE device_id = $1
+) AS series
+WHERE is_metadata = ANY ($3::boolean[])
+    AND (is_metadata OR $2::text[] IS NULL OR measurement_name = ANY ($2))
+"""
+
+
+def values_at(table: str) -> str:
+    """The values of points ($1 devices, $2 measurements, $3 timestamps), however long, each with its number from 1."""
+    return f"""
+SELECT wanted.number, {_ANY_KIND.format(longest="2147483647")} AS packed
+FROM unnest($1::integer[], $2::text[], $3::timestamptz[])
+    WITH ORDINALITY AS wanted (device_id, measurement_name, timestamp, number)
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM {table} AS data WHERE data.device_id = wanted.device_id
+        AND data.measurement_name = wanted.measurement_name AND data.timestamp = wanted.timestamp OFFSET 0
+) AS point
+"""
+
+
+#: The metadata of records ($1 devices, $2 timestamps).
+METADATA: Final = f"""
+SELECT wanted.device_id, measurement_name, wanted.timestamp, {_ANY_KIND.format(longest="2147483647")} AS packed
+FROM unnest($1::integer[], $2::timestamptz[]) AS wanted (device_id, timestamp)
+CROSS JOIN LATERAL (
+    SELECT measurement_name, {_COLUMNS} FROM {METADATA_TABLE} AS data
+    WHERE data.device_id = wanted.device_id AND data.timestamp = wanted.timestamp OFFSET 0
+) AS point
+"""
+
+LIST_SERIES: Final = """
+SELECT series.device_id, series.measurement_name, kinds, first, last
+FROM telemetry_series AS series
+CROSS JOIN LATERAL (
+    SELECT min(timestamp) AS first, max(timestamp) AS last FROM telemetry_data AS data
+    WHERE data.device_id = series.device_id AND data.measurement_name = series.measurement_name
+) AS range
+WHERE series.device_id = ANY ($1::integer[]) AND first IS NOT NULL
+    AND NOT starts_with(series.measurement_name, 'meta_')
+ORDER BY series.device_id, series.measurement_name
+"""
