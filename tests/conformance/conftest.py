@@ -61,7 +61,7 @@ def store(request: pytest.FixtureRequest) -> TelemetryStore:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_device(owners: dict[int, int]) -> NewDevice:
     """Names devices that no other test has; each greater than the one before."""
 

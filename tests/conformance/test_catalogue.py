@@ -47,6 +47,19 @@ async def test_series_are_listed_with_kind_first_and_last(store: TelemetryStore,
     ]
 
 
+async def test_points_are_counted_where_asked(store: TelemetryStore, new_device: NewDevice) -> None:
+    device, silent = new_device(owner=7), new_device()
+    rows = range(5)
+    await store.write([batch(device, [T0 + row * MS for row in rows], a=list(rows), b=[None, 1.5, None, 2.5, None])])
+    await store.write([batch(device, [T0, T0 + 9 * MS], a=[7, 8], meta_m=["x", "y"])])
+    await store.delete(select(device, measurements=("a",), time_range=TimeRange(T0 + MS, T0 + 3 * MS)))
+    found = await store.list_series([device, silent], count_points=True)
+    assert [(each.measurement, each.point_count) for each in found] == [("a", 4), ("b", 2)]
+    assert {each.point_count for each in await store.list_series([device])} == {None}
+    await store.delete(select(device, measurements=("b",)))
+    assert [each.point_count for each in await store.list_series([device], count_points=True)] == [4]
+
+
 async def test_first_and_last_follow_writes_and_deletes(store: TelemetryStore, new_device: NewDevice) -> None:
     device = new_device()
     rows = range(1, 6)

@@ -21,6 +21,7 @@ from iotflow_server.migration.status import GuardsUnsatisfiedError, NoNeighbourE
 from iotflow_server.query.errors import (
     AggregateOverflowError,
     AggregateTypeError,
+    DownsamplingTypeError,
     InvalidTokenError,
     QueryTooLargeError,
 )
@@ -133,6 +134,7 @@ _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], Status]]] = {
     NoNeighbourError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "NO_NEIGHBOUR"),
     InvalidTokenError: _field("page_token", "INVALID_PAGE_TOKEN"),
     AggregateTypeError: _field("aggregations", "AGGREGATE_TYPE"),
+    DownsamplingTypeError: _field("downsampling", "DOWNSAMPLING_TYPE"),
     QueryTooLargeError: _field("filter", "QUERY_TOO_LARGE"),
     AggregateOverflowError: _plain(grpc.StatusCode.OUT_OF_RANGE, "AGGREGATE_OVERFLOW"),
     OwnerConflictError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "OWNER_CONFLICT"),

@@ -11,6 +11,7 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     DeleteTelemetryRequest,
     GetLatestTelemetryRequest,
     Order,
+    QueryTelemetryStreamRequest,
     TelemetryFilter,
 )
 from iotflow_server.api.decoded import DEVICE_ID_FAULT
@@ -19,11 +20,13 @@ from iotflow_server.api.paths import item
 from iotflow_server.api.ports import RegistryPort
 from iotflow_server.api.times import microseconds
 from iotflow_server.api.validate import queried_name_fault
+from iotflow_server.query.downsampling import Downsampling, DownsamplingMethod
 from iotflow_server.query.quality import QualityFlags
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, Scope, Selection, TimeRange
 
 DEFAULT_PAGE_SIZE: Final = 1_000
 MAX_QUALITY_FLAGS: Final = 100
+MAX_DOWNSAMPLED: Final = 100_000
 
 
 class DeviceChoice(Protocol):
@@ -129,6 +132,25 @@ def limit_of(number: int, path: str) -> int | None:
     return number or None
 
 
+def downsampling_of(request: QueryTelemetryStreamRequest) -> Downsampling | None:
+    """How series are to be reduced, None where they are not.
+
+    :raises InvalidRequestError: a field is wrong, or does not go with another.
+    """
+    if not request.HasField("downsampling"):
+        return None
+    method, count = request.downsampling.method, request.downsampling.max_points
+    if method not in _METHODS:
+        names = ", ".join(each.name for each in DownsamplingMethod)
+        raise InvalidRequestError(("downsampling.method", f"{method} is no method; one of {names} is right"))
+    if not 4 <= count <= MAX_DOWNSAMPLED:
+        fault = f"{count} is not within 4 to {MAX_DOWNSAMPLED}"
+        raise InvalidRequestError(("downsampling.max_points", fault))
+    if request.max_timestamps:
+        raise InvalidRequestError(("max_timestamps", "give either max_timestamps or downsampling"))
+    return Downsampling(_METHODS[method], count)
+
+
 def quality_of(message: TelemetryFilter, path: str) -> QualityFlags:
     """The quality flags that are asked for."""
     if len(message.quality_flags) > MAX_QUALITY_FLAGS:
@@ -142,6 +164,7 @@ _DESCENDING: Final[Mapping[int, bool]] = {
     Order.ORDER_ASCENDING: False,
     Order.ORDER_DESCENDING: True,
 }
+_METHODS: Final[Mapping[int, DownsamplingMethod]] = {method.value: method for method in DownsamplingMethod}
 
 
 def _bounds(message: TelemetryFilter | DeleteTelemetryRequest, path: str) -> tuple[int, int]:

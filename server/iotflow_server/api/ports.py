@@ -8,6 +8,8 @@ from typing import Protocol
 from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.downsampling import Downsampling
+from iotflow_server.query.quality import QualityFlags
 from iotflow_server.query.results import AggregateTable, LatestPoints, Page, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
@@ -89,12 +91,32 @@ class QueryPort(Protocol):
     """Reads; see query/engine.py."""
 
     async def page(
-        self, selection: Selection, *, descending: bool, page_size: int, token: str, user_id: int = 0
+        self,
+        selection: Selection,
+        *,
+        descending: bool,
+        page_size: int,
+        token: str,
+        user_id: int = 0,
+        quality: QualityFlags = None,
+        max_timestamps: int | None = None,
     ) -> Page:
         """Return one page of points."""
 
-    def stream(self, selection: Selection, *, descending: bool) -> tuple[StoreName, AsyncIterator[Batch]]:
+    def stream(
+        self,
+        selection: Selection,
+        *,
+        descending: bool,
+        quality: QualityFlags = None,
+        max_timestamps: int | None = None,
+    ) -> tuple[StoreName, AsyncIterator[Batch]]:
         """Return the store that answers, and a whole range in batches."""
+
+    def downsample(
+        self, selection: Selection, downsampling: Downsampling, *, descending: bool, quality: QualityFlags = None
+    ) -> tuple[StoreName, AsyncIterator[Batch]]:
+        """Return the store that answers, and few points of each series."""
 
     async def latest(self, selection: Selection) -> LatestPoints:
         """Return the latest point of each series."""
@@ -102,5 +124,5 @@ class QueryPort(Protocol):
     async def aggregate(self, selection: Selection, query: AggregateQuery) -> AggregateTable:
         """Return the aggregates of each series."""
 
-    async def series(self, device_ids: Sequence[int]) -> SeriesList:
+    async def series(self, device_ids: Sequence[int], *, count_points: bool = False) -> SeriesList:
         """Return the series that hold points."""

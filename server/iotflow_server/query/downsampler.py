@@ -13,6 +13,7 @@ from iotflow_server.query.errors import DownsamplingTypeError
 from iotflow_server.query.gathering import by_device
 from iotflow_server.query.series import SeriesPoints, series_of
 from iotflow_server.stores.batch import Batch, Column, Kind, is_metadata
+from iotflow_server.stores.closing import closing
 
 
 async def downsampled(
@@ -23,10 +24,11 @@ async def downsampled(
     :raises DownsamplingTypeError: a series holds something else than numbers.
     :raises QueryTooLargeError: a device has more than ``max_points`` points.
     """
-    async for gathered in by_device(_numbers(batches), max_points):
-        batch = await asyncio.to_thread(_downsample, gathered, downsampling)
-        if len(batch.timestamps):
-            yield _turned(batch) if descending else batch
+    async with closing(batches):
+        async for gathered in by_device(_numbers(batches), max_points):
+            batch = await asyncio.to_thread(_downsample, gathered, downsampling)
+            if len(batch.timestamps):
+                yield _turned(batch) if descending else batch
 
 
 async def _numbers(batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:

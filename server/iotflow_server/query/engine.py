@@ -7,10 +7,15 @@ from dataclasses import replace
 
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregator import Aggregator
+from iotflow_server.query.downsampler import downsampled
+from iotflow_server.query.downsampling import Downsampling
 from iotflow_server.query.metadata import find_facts
-from iotflow_server.query.points import by_series, fitting, in_time, key_of, listed
+from iotflow_server.query.paging import PageQuery, read_page
+from iotflow_server.query.points import by_series, listed
+from iotflow_server.query.quality import QualityFlags, rows_of_quality
 from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
 from iotflow_server.query.rows import measured_rows
+from iotflow_server.query.timestamp_limit import first_rows
 from iotflow_server.query.tokens import decode_token, encode_token, query_digest
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
@@ -41,10 +46,18 @@ class QueryEngine:
         self._max_aggregate_rows = max_aggregate_rows
 
     async def page(
-        self, selection: Selection, *, descending: bool, page_size: int, token: str = "", user_id: int = 0
+        self,
+        selection: Selection,
+        *,
+        descending: bool,
+        page_size: int,
+        token: str = "",
+        user_id: int = 0,
+        quality: QualityFlags = None,
+        max_timestamps: int | None = None,
     ) -> Page:
         """Return at most ``page_size`` points in the order (timestamp, device_id, measurement), fewer where their
-        texts are long.
+        texts are long or few are of the ``quality``; at ``max_timestamps`` distinct timestamps over all pages.
 
         ``token`` is the one of the page before, empty for the first. ``user_id`` says that the devices are those
         of a user: tokens then stay good when the user gets more devices.
@@ -52,26 +65,51 @@ class QueryEngine:
         :raises InvalidTokenError: the token is not one of this query.
         """
         store, selection = self._primary(), _scoped(selection, Scope.DATA)
-        digest = query_digest(selection, descending=descending, user_id=user_id)
-        after = decode_token(digest, token) if token else None
-        batches = await store.page(
-            selection, limit=page_size + 1, max_bytes=self._max_page_bytes, descending=descending, after=after
+        query = PageQuery(page_size, descending, quality, max_timestamps)
+        digest = query_digest(
+            selection, descending=descending, user_id=user_id, quality=quality, max_timestamps=max_timestamps
         )
-        points = in_time(batches, descending=descending)
-        length = min(page_size, fitting(points, self._max_page_bytes))
-        more = points.point_count > length
-        points = points.first(length)
-        next_token = encode_token(digest, key_of(points, -1)) if more else ""
-        return Page(await _with_facts(store, points), next_token, store.name)
+        after = decode_token(digest, token) if token else None
+        points, end = await read_page(store, selection, query, after, self._max_page_bytes)
+        return Page(points, "" if end is None else encode_token(digest, end), store.name)
 
-    def stream(self, selection: Selection, *, descending: bool) -> tuple[StoreName, AsyncIterator[Batch]]:
-        """Return the store's name and all points in batches of bounded size, as a scan yields them.
+    def stream(
+        self,
+        selection: Selection,
+        *,
+        descending: bool,
+        quality: QualityFlags = None,
+        max_timestamps: int | None = None,
+    ) -> tuple[StoreName, AsyncIterator[Batch]]:
+        """Return the store's name and all points in batches of bounded size, as a scan yields them, or those at the
+        first ``max_timestamps`` of each device.
 
         Each row holds at least one measured value, and its metadata and quality as further columns. Close the
         iterator (``aclose``) when leaving it early.
         """
+        store, selection = self._primary(), _scoped(selection, Scope.BOTH)
+        if max_timestamps is None:
+            return store.name, _measured(store.scan(selection, descending=descending), quality)
+        scans = (
+            _measured(store.scan(replace(selection, device_ids=(device_id,)), descending=descending), quality)
+            for device_id in selection.device_ids
+        )
+        return store.name, first_rows(scans, max_timestamps)
+
+    def downsample(
+        self, selection: Selection, downsampling: Downsampling, *, descending: bool, quality: QualityFlags = None
+    ) -> tuple[StoreName, AsyncIterator[Batch]]:
+        """Return the store's name and few points of each series, one batch for each device, without metadata.
+
+        :raises DownsamplingTypeError: a series holds something else than numbers; while the iterator is read.
+        :raises QueryTooLargeError: a device has too many points; while the iterator is read.
+        """
         store = self._primary()
-        return store.name, _measured(store.scan(_scoped(selection, Scope.BOTH), descending=descending))
+        scan = store.scan(_scoped(selection, Scope.DATA if quality is None else Scope.BOTH))
+        points = _measured(scan, quality)
+        return store.name, downsampled(
+            points, downsampling, max_points=self._max_aggregate_points, descending=descending
+        )
 
     async def latest(self, selection: Selection) -> LatestPoints:
         """Return the latest point of each series within the range, ordered by device and measurement."""
@@ -93,10 +131,11 @@ class QueryEngine:
         async with closing(store.scan(_scoped(selection, scope))) as batches:
             return AggregateTable(await aggregator.consume(batches), store.name)
 
-    async def series(self, device_ids: Sequence[int]) -> SeriesList:
+    async def series(self, device_ids: Sequence[int], *, count_points: bool = False) -> SeriesList:
         """Return the series of devices that hold points, ordered by device and measurement."""
         store = self._primary()
-        return SeriesList(tuple(await store.list_series(sorted(set(device_ids)))), store.name)
+        found = await store.list_series(sorted(set(device_ids)), count_points=count_points)
+        return SeriesList(tuple(found), store.name)
 
 
 def _scoped(selection: Selection, scope: Scope) -> Selection:
@@ -107,8 +146,8 @@ async def _with_facts(store: TelemetryStore, points: Points) -> PointList:
     return listed(points, await find_facts(store, points))
 
 
-async def _measured(scan: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
+async def _measured(scan: AsyncIterator[Batch], quality: QualityFlags) -> AsyncIterator[Batch]:
     async with closing(scan) as batches:
         async for batch in batches:
-            if (rows := measured_rows(batch)) is not None:
+            if (rows := measured_rows(batch)) and (rows := rows_of_quality(rows, quality)):
                 yield rows

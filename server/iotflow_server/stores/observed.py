@@ -83,10 +83,10 @@ class ObservedStore:
         with self._timer(self.name, "delete"):
             await self._store.delete(selection)
 
-    async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
+    async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:
         """Return the series that hold points."""
         with self._timer(self.name, "list_series"):
-            return await self._store.list_series(device_ids)
+            return await self._store.list_series(device_ids, count_points=count_points)
 
     async def series_types(self, device_id: int) -> Mapping[str, SeriesType]:
         """Return the types of the series of a device."""

@@ -42,13 +42,17 @@ class SeriesType:
 
 @dataclass(frozen=True, slots=True)
 class SeriesInfo:
-    """A series that holds at least one point; timestamps in microseconds since 1970."""
+    """A series that holds at least one point; timestamps in microseconds since 1970.
+
+    ``point_count`` is None where it was not asked for.
+    """
 
     device_id: int
     measurement: str
     kind: Kind | None
     first: int
     last: int
+    point_count: int | None = None
 
 
 class TelemetryStore(Protocol):
@@ -125,8 +129,11 @@ class TelemetryStore(Protocol):
         The type of a series stays registered where the store registers types.
         """
 
-    async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
-        """Return the data series that hold points, ordered by device and name (by code point)."""
+    async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:
+        """Return the data series that hold points, ordered by device and name (by code point).
+
+        ``count_points`` counts these too, which takes longer the more there are.
+        """
 
     async def series_types(self, device_id: int) -> Mapping[str, SeriesType]:
         """Return the types of the series of a device, metadata included, also of those without points

@@ -85,8 +85,8 @@ async def test_places_may_differ_in_type(
         ("a", 2): (Kind.NUMERIC, 2.5),
         ("a", 3): (Kind.NUMERIC, 3.5),
     }
-    (info,) = await iotdb_store.list_series([1])
-    assert (info.kind, info.first, info.last) == (None, 1000, 3000)
+    (info,) = await iotdb_store.list_series([1], count_points=True)
+    assert (info.kind, info.first, info.last, info.point_count) == (None, 1000, 3000, 3)
 
 
 async def test_a_new_place_keeps_the_kind_told_by_content(

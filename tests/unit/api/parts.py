@@ -19,6 +19,8 @@ from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.downsampling import Downsampling
+from iotflow_server.query.quality import QualityFlags
 from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
@@ -104,12 +106,33 @@ class Queries:
         self.batches: list[Batch] = []
 
     async def page(
-        self, selection: Selection, *, descending: bool, page_size: int, token: str, user_id: int = 0
+        self,
+        selection: Selection,
+        *,
+        descending: bool,
+        page_size: int,
+        token: str,
+        user_id: int = 0,
+        quality: QualityFlags = None,
+        max_timestamps: int | None = None,
     ) -> Page:
         self._note(selection)
         return Page(NO_POINTS, "", StoreName.POSTGRES)
 
-    def stream(self, selection: Selection, *, descending: bool) -> tuple[StoreName, AsyncIterator[Batch]]:
+    def stream(
+        self,
+        selection: Selection,
+        *,
+        descending: bool,
+        quality: QualityFlags = None,
+        max_timestamps: int | None = None,
+    ) -> tuple[StoreName, AsyncIterator[Batch]]:
+        self._note(selection)
+        return StoreName.POSTGRES, self._batches()
+
+    def downsample(
+        self, selection: Selection, downsampling: Downsampling, *, descending: bool, quality: QualityFlags = None
+    ) -> tuple[StoreName, AsyncIterator[Batch]]:
         self._note(selection)
         return StoreName.POSTGRES, self._batches()
 
@@ -122,7 +145,7 @@ class Queries:
         self.query = query
         return AggregateTable((), StoreName.POSTGRES)
 
-    async def series(self, device_ids: Sequence[int]) -> SeriesList:
+    async def series(self, device_ids: Sequence[int], *, count_points: bool = False) -> SeriesList:
         self._note(Selection(tuple(device_ids)))
         return SeriesList((), StoreName.POSTGRES)
 

@@ -120,10 +120,11 @@ class IotdbStore:
         """Delete the points of a selection, wherever they stand."""
         await self._each(selection, delete_points)
 
-    async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
+    async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:
         """Return the data series that hold points. A series told by content has the kind of its latest value."""
-        found = await self._each(Selection(tuple(device_ids)), _infos)
-        return [info for infos in found for info in infos]
+        found = await self._each(Selection(tuple(device_ids)), _counted if count_points else _infos)
+        infos = [info for each in found for info in each]
+        return [await self._counted(info) for info in infos] if count_points else infos
 
     async def series_types(self, device_id: int) -> Mapping[str, SeriesType]:
         """Return the types of a device's series; of a name that has several, the one that writes go to.
@@ -144,6 +145,12 @@ class IotdbStore:
             # A device that the registry does not know yet is its user's, also where it stands in both layouts.
             users[device_id] = by_precedence(own, self._owner_of(device_id) or -1)[0].user_id
         return list(users.items())
+
+    async def _counted(self, info: SeriesInfo) -> SeriesInfo:
+        if info.point_count is not None:
+            return info
+        batches = self.scan(Selection((info.device_id,), (info.measurement,)))
+        return replace(info, point_count=sum([batch.point_count async for batch in batches]))
 
     def _scan(self, device_id: int, selection: Selection, *, descending: bool, rows: int = MOST_ROWS) -> DeviceScan:
         return DeviceScan(
@@ -184,7 +191,11 @@ class IotdbStore:
 
 
 def _infos(session: Session, plan: Plan) -> list[SeriesInfo]:
-    return list(series_infos(session, plan))
+    return list(series_infos(session, plan, count_points=False))
+
+
+def _counted(session: Session, plan: Plan) -> list[SeriesInfo]:
+    return list(series_infos(session, plan, count_points=True))
 
 
 def _device_of(place: DevicePlace) -> int:

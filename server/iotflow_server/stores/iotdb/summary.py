@@ -5,7 +5,7 @@ SELECT LAST is not one of them: it gives every value as text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class _Extent:
     first: int
     last: int
     value: NDArray[Any]
+    count: int | None
 
     @property
     def kind(self) -> Kind | None:
@@ -59,21 +60,22 @@ def _point(plan: Plan, extents: list[_Extent]) -> Batch:
     return Batch(plan.device_id, timestamps, (Column(newest.series.name, kind, values),))
 
 
-def series_infos(session: Session, plan: Plan) -> Iterator[SeriesInfo]:
-    """Yield the series that hold points, by name."""
-    for extents in _extents(session, plan):
+def series_infos(session: Session, plan: Plan, *, count_points: bool) -> Iterator[SeriesInfo]:
+    """Yield the series that hold points, by name; not counted where one stands in several places."""
+    for extents in _extents(session, plan, *(["count"] if count_points else [])):
         kinds = {extent.kind for extent in extents}
         first = min(extent.first for extent in extents) * plan.clock.microseconds
         last = max(extent.last for extent in extents) * plan.clock.microseconds
         name = extents[0].series.name
-        yield SeriesInfo(plan.device_id, name, kinds.pop() if len(kinds) == 1 else None, first, last)
+        # Places may hold the same point.
+        count = extents[0].count if len(extents) == 1 else None
+        yield SeriesInfo(plan.device_id, name, kinds.pop() if len(kinds) == 1 else None, first, last, count)
 
 
-def _extents(session: Session, plan: Plan) -> Iterator[list[_Extent]]:
+def _extents(session: Session, plan: Plan, *further: str) -> Iterator[list[_Extent]]:
     """Yield, for each name in order, its extent at each place where it holds points."""
-    functions = [
-        f"{function}({quote(name)})" for name in plan.names for function in ("min_time", "max_time", "last_value")
-    ]
+    asked = ("min_time", "max_time", "last_value", *further)
+    functions = [f"{function}({quote(name)})" for name in plan.names for function in asked]
     found: dict[str, list[_Extent]] = {}
     columns: dict[tuple[int, str], tuple[Series, dict[str, NDArray[Any]]]] = {}
     for function, path, raw in columns_of(session.query(plan.sql(functions, plan.window))):
@@ -82,7 +84,13 @@ def _extents(session: Session, plan: Plan) -> Iterator[list[_Extent]]:
             rank, series = at
             columns.setdefault((rank, series.name), (series, {}))[1][function] = raw.values
     for (rank, name), (series, values) in sorted(columns.items(), key=lambda item: item[0]):
-        extent = _Extent(series, rank, int(values["min_time"][0]), int(values["max_time"][0]), values["last_value"])
-        found.setdefault(name, []).append(extent)
+        if "last_value" in values:
+            found.setdefault(name, []).append(_extent(series, rank, values))
     for name in sorted(found):
         yield found[name]
+
+
+def _extent(series: Series, rank: int, values: Mapping[str, NDArray[Any]]) -> _Extent:
+    first, last = (int(values[function][0]) for function in ("min_time", "max_time"))
+    count = int(values["count"][0]) if "count" in values else None
+    return _Extent(series, rank, first, last, values["last_value"], count)

@@ -171,11 +171,15 @@ CROSS JOIN LATERAL (
 ) AS point
 """
 
-LIST_SERIES: Final = """
-SELECT series.device_id, series.measurement_name, kinds, first, last
+
+def list_series(*, counted: bool) -> str:
+    """The series of devices $1 that hold points; without a count the ends are looked up in the index."""
+    return f"""
+SELECT series.device_id, series.measurement_name, kinds, first, last, points
 FROM telemetry_series AS series
 CROSS JOIN LATERAL (
-    SELECT min(timestamp) AS first, max(timestamp) AS last FROM telemetry_data AS data
+    SELECT min(timestamp) AS first, max(timestamp) AS last, {"count(*)" if counted else "NULL::bigint"} AS points
+    FROM telemetry_data AS data
     WHERE data.device_id = series.device_id AND data.measurement_name = series.measurement_name
 ) AS range
 WHERE series.device_id = ANY ($1::integer[]) AND first IS NOT NULL

@@ -68,12 +68,13 @@ class PointReader:
             [value for _, value in found],
         )
 
-    async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
+    async def list_series(self, device_ids: Sequence[int], *, count_points: bool) -> Sequence[SeriesInfo]:
         """Return the series that hold points."""
-        rows = await self._connections.fetch(read_sql.LIST_SERIES, sorted(set(device_ids)))
+        statement = read_sql.list_series(counted=count_points)
+        rows = await self._connections.fetch(statement, sorted(set(device_ids)))
         return [
-            SeriesInfo(device, name, kind_of(kinds), first + EPOCH_SHIFT, last + EPOCH_SHIFT)
-            for device, name, kinds, first, last in rows
+            SeriesInfo(device, name, kind_of(kinds), first + EPOCH_SHIFT, last + EPOCH_SHIFT, points)
+            for device, name, kinds, first, last, points in rows
         ]
 
 

@@ -106,9 +106,9 @@ class PostgresStore:
             if selection.scope is not Scope.DATA:
                 await connection.execute(sql.DELETE_METADATA, devices, *bounds)
 
-    async def list_series(self, device_ids: Sequence[int]) -> Sequence[SeriesInfo]:
+    async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:
         """Return the data series that hold points."""
-        return await self._reader.list_series(device_ids)
+        return await self._reader.list_series(device_ids, count_points=count_points)
 
     async def series_types(self, device_id: int) -> Mapping[str, SeriesType]:
         """Return the types of the series of a device, as its writes have shown them."""

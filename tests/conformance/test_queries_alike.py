@@ -1,0 +1,237 @@
+"""Every store gives every answer that the data set has, to the last bit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.downsampling import Downsampling
+from iotflow_server.query.engine import QueryEngine
+from iotflow_server.query.errors import QueryError
+from iotflow_server.stores.selection import Selection
+from iotflow_server.stores.store import SeriesInfo, TelemetryStore
+from tests.conformance import questions
+from tests.conformance.answers import comparable
+from tests.conformance.dataset import DEVICES, NUMBERS, Dataset, load
+from tests.conformance.expected import table
+from tests.conformance.reading import NewDevice, facts
+from tests.support.batches import collect, exact, listed, points_of
+
+MAX_ROWS = 2_000
+#: How many questions of each kind are asked; 2,150 in all.
+AGGREGATIONS, PAGES, STREAMS, PLOTS, LATEST, LISTS = 1_100, 200, 400, 250, 150, 50
+
+
+def asked(count: int) -> settings:
+    """So many questions of the one data set, which no question changes."""
+    checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=count, deadline=None, suppress_health_check=checks)
+
+
+@pytest.fixture(scope="module")
+def engines(postgres_store: TelemetryStore, iotdb_store: TelemetryStore) -> list[QueryEngine]:
+    """An engine on each store."""
+    stores = (postgres_store, iotdb_store)
+    return [engine_on(store) for store in stores]
+
+
+def engine_on(store: TelemetryStore) -> QueryEngine:
+    return QueryEngine(lambda: store, max_page_bytes=1 << 20, max_aggregate_points=10_000, max_aggregate_rows=MAX_ROWS)
+
+
+@pytest.fixture(scope="module")
+async def dataset(postgres_store: TelemetryStore, iotdb_store: TelemetryStore, new_device: NewDevice) -> Dataset:
+    """The data set, in both stores."""
+    devices = tuple(new_device(owner) for owner in (0, 7, 7, 8))
+    return await load([postgres_store, iotdb_store], devices)
+
+
+async def answers(engines: list[QueryEngine], ask: Callable[[QueryEngine], Coroutine[Any, Any, Any]]) -> list[Any]:
+    """What each store answers, or the name of its error."""
+
+    async def answer(engine: QueryEngine) -> Any:
+        try:
+            return await ask(engine)
+        except QueryError as error:
+            return type(error).__name__
+
+    return await asyncio.gather(*(answer(engine) for engine in engines))
+
+
+def real(dataset: Dataset, selection: Selection) -> Selection:
+    """A selection of the devices that questions number; one number more than there are is a device without points."""
+    devices = (*dataset.devices, 2**31 - 1)
+    assert len(devices) == DEVICES + 1
+    return replace(selection, device_ids=tuple(devices[number] for number in selection.device_ids))
+
+
+@pytest.mark.timeout(600)
+@asked(AGGREGATIONS)
+@given(questions.aggregations())
+async def test_aggregates(
+    dataset: Dataset, engines: list[QueryEngine], question: tuple[Selection, AggregateQuery]
+) -> None:
+    selection, query = real(dataset, question[0]), question[1]
+
+    async def ask(engine: QueryEngine) -> Any:
+        rows = (await engine.aggregate(selection, query)).rows
+        return [
+            (row.device_id, row.measurement, row.window_start, row.window_end, values, row.is_filled)
+            for row in rows
+            for values in [tuple(map(comparable, row.values))]
+        ]
+
+    expected = table(dataset, selection, query, MAX_ROWS)
+    for found in await answers(engines, ask):
+        assert found == expected
+
+
+def points_in_order(dataset: Dataset, selection: Selection, reading: dict[str, Any]) -> list[Any]:
+    """The points of a range, each with its record's metadata and quality."""
+    found = [
+        (((moment, device_id, name), (kind, exact(kind, value))), _facts(dataset, device_id, moment))
+        for (device_id, name), points in dataset.selected(selection, reading["quality"]).items()
+        for moment, (kind, value) in points.items()
+    ]
+    found.sort(key=lambda each: each[0][0], reverse=reading["descending"])
+    moments = list(dict.fromkeys(key[0] for (key, _), _ in found))[: reading["max_timestamps"]]
+    return [each for each in found if each[0][0][0] in moments]
+
+
+def _facts(dataset: Dataset, device_id: int, moment: int) -> Any:
+    metadata = dataset.metadata(device_id, moment)
+    return {key: (kind, exact(kind, value)) for key, (kind, value) in metadata.items()}, dataset.quality(
+        device_id, moment
+    )
+
+
+@pytest.mark.timeout(600)
+@asked(PAGES)
+@given(questions.selections, questions.readings, st.integers(20, 400))
+async def test_pages(
+    dataset: Dataset, engines: list[QueryEngine], selection: Selection, reading: dict[str, Any], size: int
+) -> None:
+    chosen = real(dataset, selection)
+
+    async def ask(engine: QueryEngine) -> Any:
+        found: list[Any] = []
+        token = ""
+        while True:
+            page = await engine.page(chosen, page_size=size, token=token, **reading)
+            found += zip(listed(page.points), facts(page.points), strict=True)
+            token = page.next_token
+            if not token:
+                return found
+
+    expected = points_in_order(dataset, chosen, reading)
+    for found in await answers(engines, ask):
+        assert found == expected
+
+
+@pytest.mark.timeout(600)
+@asked(STREAMS)
+@given(questions.selections, questions.readings)
+async def test_streams(
+    dataset: Dataset, engines: list[QueryEngine], selection: Selection, reading: dict[str, Any]
+) -> None:
+    chosen = real(dataset, selection)
+
+    async def ask(engine: QueryEngine) -> Any:
+        _, batches = engine.stream(chosen, **reading)
+        return points_of(await collect(batches, descending=reading["descending"]))
+
+    expected: dict[Any, Any] = {}
+    for device_id in chosen.device_ids:
+        points = points_in_order(dataset, replace(chosen, device_ids=(device_id,)), reading)
+        expected |= {key: value for (key, value), _ in points}
+        for moment in {key[0] for (key, _), _ in points}:
+            expected |= _metadata_of(dataset, device_id, moment)
+    for found in await answers(engines, ask):
+        assert found == expected
+
+
+def _metadata_of(dataset: Dataset, device_id: int, moment: int) -> Any:
+    names = ("meta_line", "meta_quality_flag")
+    found = {name: dataset.values.get((device_id, name), {}).get(moment) for name in names}
+    return {(moment, device_id, name): value for name, value in found.items() if value is not None}
+
+
+@pytest.mark.timeout(600)
+@asked(PLOTS)
+@given(questions.selections, questions.numbers | st.none(), questions.downsamplings, questions.readings)
+async def test_plots(
+    dataset: Dataset,
+    engines: list[QueryEngine],
+    selection: Selection,
+    names: tuple[str, ...] | None,
+    downsampling: Downsampling,
+    reading: dict[str, Any],
+) -> None:
+    chosen = real(dataset, replace(selection, measurements=names))
+    options = {"descending": reading["descending"], "quality": reading["quality"]}
+
+    async def ask(engine: QueryEngine) -> Any:
+        _, batches = engine.downsample(chosen, downsampling, **options)
+        return points_of(await collect(batches, descending=options["descending"]))
+
+    series = dataset.selected(chosen, options["quality"])
+    one, other = await answers(engines, ask)
+    assert one == other
+    if not all(name in NUMBERS for _, name in series):
+        assert one == "DownsamplingTypeError"
+        return
+    whole = {
+        (moment, *key): (kind, exact(kind, value))
+        for key, points in series.items()
+        for moment, (kind, value) in points.items()
+    }
+    assert one.items() <= whole.items()
+    for key in series:
+        count = sum(found[1:] == key for found in one)
+        assert count <= downsampling.max_points
+
+
+@pytest.mark.timeout(600)
+@asked(LATEST)
+@given(questions.selections)
+async def test_latest(dataset: Dataset, engines: list[QueryEngine], selection: Selection) -> None:
+    chosen = real(dataset, selection)
+
+    async def ask(engine: QueryEngine) -> Any:
+        points = (await engine.latest(chosen)).points
+        return list(zip(listed(points), facts(points), strict=True))
+
+    expected = []
+    for (device_id, name), points in dataset.selected(chosen).items():
+        moment = max(points)
+        kind, value = points[moment]
+        expected.append((((moment, device_id, name), (kind, exact(kind, value))), _facts(dataset, device_id, moment)))
+    for found in await answers(engines, ask):
+        assert found == expected
+
+
+@pytest.mark.timeout(600)
+@asked(LISTS)
+@given(questions.devices, st.booleans())
+async def test_lists_of_series(
+    dataset: Dataset, engines: list[QueryEngine], devices: tuple[int, ...], counted: bool
+) -> None:
+    chosen = real(dataset, Selection(devices))
+
+    async def ask(engine: QueryEngine) -> Any:
+        return list((await engine.series(chosen.device_ids, count_points=counted)).series)
+
+    expected = [
+        SeriesInfo(device_id, name, kind, min(points), max(points), len(points) if counted else None)
+        for (device_id, name), points in dataset.selected(chosen).items()
+        for kind, _ in [points[min(points)]]
+    ]
+    for found in await answers(engines, ask):
+        assert found == expected
