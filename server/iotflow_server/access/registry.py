@@ -42,7 +42,7 @@ class DeviceTable(Protocol):
     async def fetch(self) -> Sequence[RegisteredDevice]:
         """Return all devices."""
 
-    async def insert(self, devices: Sequence[RegisteredDevice]) -> None:
+    async def insert(self, devices: Sequence[RegisteredDevice]) -> object:
         """Insert devices; those that exist are left as they are."""
 
     async def put(self, device: RegisteredDevice) -> None:
