@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 import structlog
 
 from iotflow_server.access.local_devices import LocalDevices
+from iotflow_server.access.owner_changes import OwnerChanges
 from iotflow_server.access.postgres_devices import PostgresDevices
 from iotflow_server.access.registry import DeviceRegistry
+from iotflow_server.access.shared_registry import SharedRegistry
 from iotflow_server.config import Settings
+from iotflow_server.foundation import StartError, explained, lock_folder, postgres_dsn
 from iotflow_server.ingest.ingest import Ingest
-from iotflow_server.local.postgres import LocalPostgres, LocalPostgresError
 from iotflow_server.migration.controller import MigrationController
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.phase_state import PhaseState
@@ -26,7 +26,7 @@ from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
-from iotflow_server.server import AddressError, TelemetryServer
+from iotflow_server.server import TelemetryServer
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.observed import ObservedStore
@@ -39,14 +39,8 @@ _log = structlog.get_logger(__name__)
 CATCH_UP_SECONDS = 2.0
 
 Stores = Mapping[StoreName, TelemetryStore]
-_ADDRESS_SETTINGS = {
-    StoreName.POSTGRES: "IOTFLOW_POSTGRES_DSN",
-    StoreName.IOTDB: "IOTDB_HOST, IOTDB_PORT, IOTDB_USERNAME and IOTDB_PASSWORD",
-}
-
-
-class StartError(Exception):
-    """The server cannot start; the message is one line: what, where, and what to set."""
+#: Starts what was built; called once the stores are open.
+Begin = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -55,22 +49,46 @@ async def running(settings: Settings) -> AsyncIterator[TelemetryServer]:
 
     :raises StartError: a part that the phase cannot do without is missing.
     """
-    async with AsyncExitStack() as stack:
-        try:
-            server = await _start(settings, stack)
-        except StoreError as error:
-            raise StartError(f"{error}; check {_ADDRESS_SETTINGS[error.store]}") from error
+    async with prepared(settings, Metrics()) as server, serving(server):
         yield server
 
 
-async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
-    _lock_folder(settings.data_dir, stack)
-    metrics = Metrics()
+@asynccontextmanager
+async def prepared(settings: Settings, metrics: Metrics, *, is_worker: bool = False) -> AsyncIterator[TelemetryServer]:
+    """A server that does not listen yet, with all its parts at work.
+
+    ``is_worker``: other processes share its address and the deployment.
+
+    :raises StartError: a part that the phase cannot do without is missing.
+    """
+    async with AsyncExitStack() as stack:
+        with explained():
+            server = await _prepare(settings, metrics, stack, is_worker=is_worker)
+        yield server
+
+
+@asynccontextmanager
+async def serving(server: TelemetryServer) -> AsyncIterator[None]:
+    """Let a prepared server listen; on leaving it is drained.
+
+    :raises StartError: its address cannot be listened on.
+    """
+    with explained():
+        await server.start()
+    try:
+        yield
+    finally:
+        await server.stop()
+
+
+async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, is_worker: bool) -> TelemetryServer:
+    lock_folder(settings.data_dir, stack)
 
     def owner_of(device_id: int) -> int:
         return registry.owner(device_id)
 
-    postgres = await _postgres(settings, stack, owner_of)
+    # A worker hears on one connection of what others do.
+    postgres = await _postgres(settings, settings.postgres_pool_size + is_worker, stack, owner_of)
     state = PhaseState(PostgresPhases(postgres.pool), settings.data_dir / "phase.json")
     known = await state.load(settings.first_phase)
     _log.info("phase known", action="phase_known", phase=str(known.phase), epoch=known.epoch)
@@ -82,26 +100,14 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
     journal = DirtyJournal(settings.data_dir / "dirty.sqlite")
     stack.callback(journal.close)
     router = Router(known.phase, stores, journal, settings.secondary_patience_seconds)
-    local_devices = LocalDevices(settings.data_dir / "devices.sqlite")
-    stack.callback(local_devices.close)
     metrics.watch_phase(lambda: router.phase)
     for name in stores:
         metrics.watch_dirty_ranges(name, partial(journal.count, name))
-    registry = DeviceRegistry(
-        PostgresDevices(postgres.pool),
-        local_devices,
-        is_open=settings.registration_is_open,
-        needs_table=lambda: router.phase.reads_from(StoreName.POSTGRES),
-        fixes_owner=lambda: router.phase.writes_to(StoreName.IOTDB),
-    )
-    await registry.load()
+    build = _shared_registry if is_worker else _own_registry
+    registry, begin = build(settings, postgres, router, stack)
     await _open(stores, router, stack)
     await state.enter()
-    if router.phase.reads_from(StoreName.IOTDB):
-        # Before the first write: a device's path in IoTDB follows from its owner.
-        await registry.adopt(await stores[StoreName.IOTDB].list_devices())
-    keeper = asyncio.create_task(_keep_up(registry, postgres), name="catch-up")
-    stack.push_async_callback(_cancel, keeper)
+    await begin()
 
     ingest = Ingest(router, settings.max_inflight_bytes)
     metrics.watch_inflight_bytes(lambda: ingest.budget.used)
@@ -117,35 +123,22 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> TelemetryServer:
         max_aggregate_points=settings.max_aggregate_points,
         max_aggregate_rows=settings.max_aggregate_rows,
     )
-    server = TelemetryServer(
-        settings, ingest, queries, registry, controller, metrics, ping_primary=lambda: router.primary().ping()
+    return TelemetryServer(
+        settings,
+        ingest,
+        queries,
+        registry,
+        controller,
+        metrics,
+        ping_primary=lambda: router.primary().ping(),
+        shares_port=is_worker,
     )
-    try:
-        await server.start()
-    except AddressError as error:
-        raise StartError(str(error)) from error
-    stack.push_async_callback(server.stop)
-    return server
 
 
-async def _postgres(settings: Settings, stack: AsyncExitStack, owner_of: OwnerLookup) -> PostgresStore:
-    if settings.postgres_dsn is None:
-        try:
-            embedded = LocalPostgres(settings.data_dir / "postgres")
-            await asyncio.to_thread(embedded.start)
-        except LocalPostgresError as error:
-            raise StartError(str(error)) from error
-        stack.callback(embedded.stop)
-        dsn = embedded.dsn
-    else:
-        dsn = settings.postgres_dsn.get_secret_value()
-    postgres = PostgresStore(
-        dsn,
-        settings.postgres_pool_size,
-        settings.postgres_timeout_seconds,
-        owner_of,
-        settings.postgres_read_connections,
-    )
+async def _postgres(settings: Settings, pool_size: int, stack: AsyncExitStack, owner_of: OwnerLookup) -> PostgresStore:
+    dsn = await postgres_dsn(settings, stack)
+    timeout, readers = settings.postgres_timeout_seconds, settings.postgres_read_connections
+    postgres = PostgresStore(dsn, pool_size, timeout, owner_of, readers)
     stack.push_async_callback(postgres.close)
     with suppress(StoreUnavailableError):
         # Where the phase can do without it, it is tried again in the background; else the next step says so.
@@ -170,19 +163,41 @@ def _iotdb(settings: Settings, phase: Phase, owner_of: OwnerLookup) -> Telemetry
         raise StartError(f"IOTDB_DATABASE: {error}") from error
 
 
-def _lock_folder(folder: Path, stack: AsyncExitStack) -> None:
-    """Keep other servers away from what one keeps on disk; the lock goes with the process."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = stack.enter_context((folder / "lock").open("w"))
-    except OSError as error:
-        raise StartError(
-            f"cannot write to {folder}: {error.strerror}; set IOTFLOW_DATA_DIR to another folder"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise StartError(f"another server uses {folder}; end it, or set IOTFLOW_DATA_DIR") from error
+def _own_registry(
+    settings: Settings, postgres: PostgresStore, router: Router, stack: AsyncExitStack
+) -> tuple[DeviceRegistry, Begin]:
+    local = LocalDevices(settings.data_dir / "devices.sqlite")
+    stack.callback(local.close)
+    registry = DeviceRegistry(
+        PostgresDevices(postgres.pool),
+        local,
+        is_open=settings.registration_is_open,
+        needs_table=lambda: router.phase.reads_from(StoreName.POSTGRES),
+        fixes_owner=lambda: router.phase.writes_to(StoreName.IOTDB),
+    )
+
+    async def begin() -> None:
+        await registry.load()
+        if router.phase.reads_from(StoreName.IOTDB):
+            # Before the first write: a device's path in IoTDB follows from its owner.
+            await registry.adopt(await router.primary().list_devices())
+        keeper = asyncio.create_task(_keep_up(registry, postgres), name="catch-up")
+        stack.push_async_callback(_cancel, keeper)
+
+    return registry, begin
+
+
+def _shared_registry(
+    settings: Settings, postgres: PostgresStore, router: Router, stack: AsyncExitStack
+) -> tuple[SharedRegistry, Begin]:
+    table, changes = PostgresDevices(postgres.pool), OwnerChanges(postgres.pool)
+    registry = SharedRegistry(table, changes, is_open=settings.registration_is_open)
+
+    async def begin() -> None:
+        stack.push_async_callback(registry.stop)
+        await registry.start()
+
+    return registry, begin
 
 
 async def _open(stores: Stores, router: Router, stack: AsyncExitStack) -> None:

@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="IOTFLOW_", extra="ignore")
 
     listen: str = Field("127.0.0.1:50051", description="Address of the gRPC service.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve the address; more than 1 only in DECOMMISSIONED. Limits are of each.",
+    )
     metrics_listen: str = Field("127.0.0.1:9464", description="Address of /metrics; empty: off.")
     data_dir: Path = Field(
         Path(".data"),
@@ -120,6 +126,17 @@ class Settings(BaseSettings):
     def registration_is_open(self) -> bool:
         """Whether unknown devices may register themselves."""
         return _is_loopback(self.listen) if self.open_registration is None else self.open_registration
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which another process gets these settings, but for those of IoTDB."""
+        given = {name: getattr(self, name) for name in self.model_fields_set if name != "iotdb"}
+        return {f"IOTFLOW_{name.upper()}": _variable(value) for name, value in given.items()}
+
+
+def _variable(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)
 
 
 def _is_postgres_url(dsn: str) -> bool:

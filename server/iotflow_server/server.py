@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from iotflow.telemetry.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from iotflow.telemetry.v1.migration_service_pb2_grpc import add_MigrationServiceServicer_to_server
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
+from iotflow_server.address import AddressError
 from iotflow_server.api.access_service import AccessService
 from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
 from iotflow_server.api.interceptor import EdgeInterceptor
@@ -23,7 +24,7 @@ from iotflow_server.api.telemetry_service import TelemetryService
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
 from iotflow_server.observability.calls import CallObserver
-from iotflow_server.observability.exporter import MetricsExporter
+from iotflow_server.observability.exporter import MetricsExporter, exporter_on
 from iotflow_server.observability.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
@@ -32,15 +33,12 @@ _LINGER_SECONDS: Final = 0.25
 _PREFIX: Final = "/iotflow.telemetry."
 
 
-class AddressError(Exception):
-    """An address cannot be listened on; the message says which, and what to set."""
-
-
 class TelemetryServer:
     """Serves gRPC on ``settings.listen`` and metrics on ``settings.metrics_listen``.
 
     The parts must be ready before :meth:`start`, and stay so until :meth:`stop` has returned. ``ping_primary``
-    returns if the store that reads come from answers now.
+    returns if the store that reads come from answers now. ``shares_port``: other processes of this deployment listen
+    on the same address, and calls are spread over them by connection.
     """
 
     def __init__(
@@ -53,9 +51,11 @@ class TelemetryServer:
         metrics: Metrics,
         *,
         ping_primary: Ping,
+        shares_port: bool = False,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._shares_port = shares_port
         self._writes = Writes(ingest, registry, metrics)
         self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes)
         self._migration = MigrationService(migration)
@@ -79,7 +79,7 @@ class TelemetryServer:
 
         :raises AddressError: an address cannot be listened on.
         """
-        self._exporter = _exporter(self._settings.metrics_listen, self._metrics)
+        self._exporter = exporter_on(self._settings.metrics_listen, self._metrics.registry)
         try:
             self._server = self._built()
             self.port = _bind(self._server, self._settings.listen)
@@ -130,7 +130,7 @@ class TelemetryServer:
             self._exporter = None
 
     def _built(self) -> grpc.aio.Server:
-        server = grpc.aio.server(interceptors=[self._edge], options=_options(self._settings))
+        server = grpc.aio.server(interceptors=[self._edge], options=_options(self._settings, self._shares_port))
         add_TelemetryServiceServicer_to_server(self._telemetry, server)
         add_MigrationServiceServicer_to_server(self._migration, server)
         add_AccessServiceServicer_to_server(self._access, server)
@@ -140,14 +140,14 @@ class TelemetryServer:
         return server
 
 
-def _options(settings: Settings) -> list[tuple[str, int]]:
+def _options(settings: Settings, shares_port: bool) -> list[tuple[str, int]]:
     return [
         # The edge answers a message over the limit by itself, with a status that names it; gRPC only stops what
         # is far beyond.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
         ("grpc.max_send_message_length", -1),
-        # A second server on one port is a mistake, and should hear so.
-        ("grpc.so_reuseport", 0),
+        # A second server on one port is a mistake, and should hear so; workers have a parent that sees to it.
+        ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_concurrent_streams", 10_000),
         # Connections whose other end is gone without a word are closed within 40 s.
         ("grpc.keepalive_time_ms", 30_000),
@@ -162,16 +162,4 @@ def _bind(server: grpc.aio.Server, listen: str) -> int:
     try:
         return server.add_insecure_port(listen)
     except RuntimeError as error:
-        message = f"cannot listen on {listen}: is it in use, or not of this machine? Set IOTFLOW_LISTEN"
-        raise AddressError(message) from error
-
-
-def _exporter(listen: str, metrics: Metrics) -> MetricsExporter | None:
-    if not listen:
-        return None
-    host, _, port = listen.rpartition(":")
-    try:
-        return MetricsExporter(metrics, host.strip("[]"), int(port))
-    except (OSError, ValueError) as error:
-        message = f"cannot serve metrics on {listen}: {error}. Set IOTFLOW_METRICS_LISTEN, or leave it empty"
-        raise AddressError(message) from error
+        raise AddressError.of_service(listen) from error

@@ -10,22 +10,30 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from iotflow_server.app import StartError, running
+from iotflow_server.app import running
 from iotflow_server.config import IotdbSettings, Settings
+from iotflow_server.foundation import StartError
 from iotflow_server.observability.logs import configure_logging
+from iotflow_server.workers.parent import supervised
 
 
-def main() -> None:
-    """Serve; exit code 1 with one line on stderr where the service cannot start."""
-    run_loop(serve)
+def main(workers: int | None = None) -> None:
+    """Serve; exit code 1 with one line on stderr where the service cannot start.
+
+    ``workers``: instead of IOTFLOW_WORKERS.
+    """
+    run_loop(serve, **({} if workers is None else {"workers": workers}))
 
 
-def run_loop(program: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
-    """Run a program with the settings of the environment, or end with one line that says why not."""
+def run_loop(program: Callable[[Settings], Coroutine[Any, Any, None]], **given: Any) -> None:
+    """Run a program with the settings of the environment, or end with one line that says why not.
+
+    ``given``: settings that are not taken from the environment.
+    """
     try:
-        settings = Settings()
+        settings = Settings(**given)
         configure_logging(settings.log_level, settings.log_format)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(program(settings))
     except ValidationError as error:
         sys.exit(f"iotflow-server: {_faults(error)}")
@@ -36,19 +44,20 @@ def run_loop(program: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then drain."""
     stop = stop_signal()
-    async with running(settings):
+    async with running(settings) if settings.workers == 1 else supervised(settings):
         await stop.wait()
 
 
-def stop_signal() -> asyncio.Event:
-    """An event that is set by whatever asks a process to end: SIGTERM, Ctrl-C, a closed terminal."""
+def stop_signal(*numbers: signal.Signals) -> asyncio.Event:
+    """An event that is set by signals, by default all that ask a process to end: SIGTERM, Ctrl-C, a closed terminal."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in numbers or (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
 
 
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    """The fastest event loop that is installed."""
     try:
         import uvloop
     except ImportError:

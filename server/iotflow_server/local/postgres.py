@@ -110,6 +110,9 @@ class LocalPostgres:
     def stop(self, mode: str = "fast") -> None:
         """Stop it; "immediate" stops it as a crash would."""
         if self._is_running():
+            if len(lines := self._pid_file()) > _SOCKET_LINE:
+                # It may be another process that has started it.
+                self._socket_folder = Path(lines[_SOCKET_LINE])
             self._control("stop", "-w", "-m", mode)
         if self._socket_folder != self._folder:
             shutil.rmtree(self._socket_folder, ignore_errors=True)

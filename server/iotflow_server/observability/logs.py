@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any, Final, TextIO
 
 import structlog
@@ -16,13 +17,18 @@ _URL_PASSWORD: Final = re.compile(r"(\w+://[^/\s:@]*):[^\s]*@")
 _HIDDEN: Final = "[hidden]"
 
 
-def configure_logging(level: str, form: str, stream: TextIO | None = None) -> None:
-    """Log what is at least as severe as ``level``, as "json" or "console"; to stderr where no stream is given."""
+def configure_logging(level: str, form: str, stream: TextIO | None = None, *, worker: int | None = None) -> None:
+    """Log what is at least as severe as ``level``, as "json" or "console"; to stderr where no stream is given.
+
+    ``worker``: the number that each line is to show.
+    """
     target = sys.stderr if stream is None else stream
+    numbered: list[Processor] = [] if worker is None else [partial(_number, worker)]
+    common = [*_COMMON, *numbered]
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_COMMON,
+            foreign_pre_chain=common,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(form, target)],
         )
     )
@@ -33,7 +39,7 @@ def configure_logging(level: str, form: str, stream: TextIO | None = None) -> No
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
-            *_COMMON,
+            *common,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -70,6 +76,11 @@ def _renderer(form: str, target: TextIO) -> Processor:
         plain = structlog.dev.plain_traceback
         return structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=plain)
     return structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
+def _number(worker: int, _logger: Any, _method: str, event: EventDict) -> EventDict:
+    event["worker"] = worker
+    return event
 
 
 def _hide(logger: Any, method: str, event: EventDict) -> EventDict:

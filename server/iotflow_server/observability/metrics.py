@@ -17,7 +17,7 @@ _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 
 
 class Metrics:
-    """The metrics of one server, in a registry of its own."""
+    """The metrics of one process, in a registry of its own."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -35,12 +35,19 @@ class Metrics:
         self._store_errors = Counter(
             "iotflow_store_errors", "Operations of a store that failed.", ["store", "operation"], registry=registry
         )
-        self._phase = Gauge("iotflow_phase", "1 for the phase the fleet stands in.", ["phase"], registry=registry)
+        self._phase = Gauge(
+            "iotflow_phase", "1 for the phase the fleet stands in.", ["phase"],
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
         self._dirty = Gauge(
             "iotflow_dirty_ranges", "Ranges in which a store may differ from the one read.", ["store"],
-            registry=registry,
+            registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
-        self._inflight = Gauge("iotflow_inflight_bytes", "Points taken but not yet stored.", registry=registry)
+        self._inflight = Gauge(
+            "iotflow_inflight_bytes", "Points taken but not yet stored.",
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self._watched: list[tuple[Gauge, Callable[[], float]]] = []
 
     def call_ended(self, method: str, code: str, seconds: float) -> None:
         """Count a call."""
@@ -70,15 +77,24 @@ class Metrics:
     def watch_phase(self, current: Callable[[], Phase]) -> None:
         """Show the phase, asked for whenever metrics are read."""
         for phase in Phase:
-            self._phase.labels(phase).set_function(partial(_is_current, current, phase))
+            self._watch(self._phase.labels(phase), partial(_is_current, current, phase))
 
     def watch_dirty_ranges(self, store: StoreName, count: Callable[[], int]) -> None:
         """Show the dirty ranges of a store."""
-        self._dirty.labels(store).set_function(count)
+        self._watch(self._dirty.labels(store), count)
 
     def watch_inflight_bytes(self, count: Callable[[], int]) -> None:
         """Show the bytes in flight."""
-        self._inflight.set_function(count)
+        self._watch(self._inflight, count)
+
+    def publish_gauges(self) -> None:
+        """Note what the gauges show now, for another process that reads them and cannot ask."""
+        for gauge, current in self._watched:
+            gauge.set(current())
+
+    def _watch(self, gauge: Gauge, current: Callable[[], float]) -> None:
+        gauge.set_function(current)
+        self._watched.append((gauge, current))
 
 
 def _is_current(current: Callable[[], Phase], phase: Phase) -> float:

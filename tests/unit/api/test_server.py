@@ -12,8 +12,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
 from iotflow.telemetry.v1.value_pb2 import TelemetryRecord, Value
+from iotflow_server.address import AddressError
 from iotflow_server.config import Settings
-from iotflow_server.server import AddressError
 from tests.unit.api.parts import Edge, running
 from tests.unit.api.statuses import failure_of
 

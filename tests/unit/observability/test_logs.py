@@ -66,3 +66,11 @@ def test_a_traceback_hides_passwords_in_urls(form: str) -> None:
         structlog.get_logger("a").exception("failed")
     assert "ValueError" in stream.getvalue()
     assert "hunter2" not in stream.getvalue()
+
+
+def test_every_line_of_a_worker_shows_its_number() -> None:
+    stream = io.StringIO()
+    configure_logging("INFO", "json", stream, worker=3)
+    structlog.get_logger("a").info("x")
+    logging.getLogger("b").warning("y")
+    assert [line["worker"] for line in lines(stream)] == [3, 3]

@@ -43,11 +43,11 @@ def test_gauges_ask_when_they_are_read() -> None:
 def test_the_exporter_serves_its_own_metrics_and_frees_its_port() -> None:
     metrics = Metrics()
     metrics.points_written(5)
-    exporter = MetricsExporter(metrics, "127.0.0.1", 0)
+    exporter = MetricsExporter(metrics.registry, "127.0.0.1", 0)
     with urllib.request.urlopen(f"http://127.0.0.1:{exporter.port}/metrics") as answer:
         assert b"iotflow_points_accepted_total 5.0" in answer.read()
     exporter.close()
-    MetricsExporter(metrics, "127.0.0.1", exporter.port).close()
+    MetricsExporter(metrics.registry, "127.0.0.1", exporter.port).close()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""The parent of several workers: it holds what they share, and serves nothing but metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import structlog
+from pydantic import SecretStr
+
+from iotflow_server.access.local_devices import LocalDevices
+from iotflow_server.access.postgres_devices import PostgresDevices
+from iotflow_server.config import Settings
+from iotflow_server.foundation import StartError, embedded_folder, explained, lock_folder, postgres_dsn
+from iotflow_server.migration.phase_state import PhaseState
+from iotflow_server.migration.postgres_phases import PostgresPhases
+from iotflow_server.observability.exporter import exporter_on
+from iotflow_server.observability.shared_metrics import SharedMetrics
+from iotflow_server.stores.postgres.store import PostgresStore
+from iotflow_server.workers.folders import metrics_folder
+from iotflow_server.workers.process import WorkerPlan
+from iotflow_server.workers.shared_address import reserved
+from iotflow_server.workers.supervisor import Supervisor
+
+_log = structlog.get_logger(__name__)
+
+#: What a worker may take beyond IOTFLOW_DRAIN_SECONDS to store what it has taken.
+_FLUSH_SECONDS: Final = 30.0
+
+
+@asynccontextmanager
+async def supervised(settings: Settings) -> AsyncIterator[None]:
+    """Run the service with ``settings.workers`` processes on one address; on leaving all are drained.
+
+    :raises StartError: something that a worker cannot do without is missing.
+    """
+    async with AsyncExitStack() as stack:
+        with explained():
+            await _start(settings, stack)
+        yield
+
+
+async def _start(settings: Settings, stack: AsyncExitStack) -> None:
+    lock = lock_folder(settings.data_dir, stack)
+    address = stack.enter_context(reserved(settings.listen))
+    dsn = await postgres_dsn(settings, stack)
+    await _make_ready(settings, dsn)
+    shared = settings.model_copy(
+        update={"listen": address, "postgres_dsn": SecretStr(dsn), "metrics_listen": "", "workers": 1}
+    )
+    metrics = SharedMetrics(metrics_folder(settings.data_dir), lambda: supervisor.serving)
+    plan = WorkerPlan(shared, lock, embedded_folder(settings))
+    supervisor = Supervisor(settings.workers, plan.start, metrics.forget, settings.drain_seconds + _FLUSH_SECONDS)
+    exporter = exporter_on(settings.metrics_listen, metrics.registry)
+    if exporter is not None:
+        stack.push_async_callback(asyncio.to_thread, exporter.close)
+    stack.push_async_callback(supervisor.stop)
+    await supervisor.start()
+    _log.info("serving", action="serving", listen=address, workers=settings.workers)
+
+
+async def _make_ready(settings: Settings, dsn: str) -> None:
+    """Bring schema, phase and registry to where workers can take them from PostgreSQL."""
+    store = PostgresStore(dsn, settings.postgres_pool_size, settings.postgres_timeout_seconds, lambda _: 0)
+    try:
+        state = PhaseState(PostgresPhases(store.pool), settings.data_dir / "phase.json")
+        await store.open()
+        phase = (await state.load(settings.first_phase)).phase
+        if phase.keeps_iotdb:
+            raise StartError(
+                f"the phase is {phase}, which keeps IoTDB, and several workers cannot go through a migration together "
+                "yet: set IOTFLOW_WORKERS=1"
+            )
+        await state.enter()
+        await _carry_over_devices(settings, store)
+    finally:
+        await store.close()
+
+
+async def _carry_over_devices(settings: Settings, store: PostgresStore) -> None:
+    """Tell PostgreSQL what a single server before could not yet tell it: workers have no copies of the registry."""
+    local = LocalDevices(settings.data_dir / "devices.sqlite")
+    try:
+        await PostgresDevices(store.pool).insert(await local.fetch())
+    finally:
+        local.close()
