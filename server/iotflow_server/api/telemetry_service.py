@@ -85,11 +85,7 @@ class TelemetryService(TelemetryServiceServicer):
             token=request.page_token,
             user_id=request.filter.user_id,
         )
-        return pb.QueryTelemetryResponse(
-            points=encode.point_messages(page.points, self._registry),
-            next_page_token=page.next_token,
-            served_by=encode.store_message(page.served_by),
-        )
+        return encode.page_message(page, self._registry)
 
     async def QueryTelemetryStream(
         self, request: pb.QueryTelemetryStreamRequest, context: Any
@@ -118,10 +114,7 @@ class TelemetryService(TelemetryServiceServicer):
     ) -> pb.GetLatestTelemetryResponse:
         """Return the latest point of each series."""
         latest = await self._queries.latest(await self._filters.latest(request))
-        return pb.GetLatestTelemetryResponse(
-            points=encode.point_messages(latest.points, self._registry),
-            served_by=encode.store_message(latest.served_by),
-        )
+        return encode.latest_message(latest, self._registry)
 
     async def DeleteTelemetry(self, request: pb.DeleteTelemetryRequest, context: Any) -> pb.DeleteTelemetryResponse:
         """Delete points of one device."""

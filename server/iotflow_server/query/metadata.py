@@ -49,6 +49,8 @@ class RecordFacts:
 
 async def find_facts(store: TelemetryStore, points: Points) -> RecordFacts | None:
     """Read the metadata and quality of the records of points; None where there are none."""
+    if points.described is not None and not points.described:
+        return None
     device_ids, timestamps = points.device_ids, points.timestamps
     if points.described is not None:
         described = np.isin(device_ids, list(points.described))

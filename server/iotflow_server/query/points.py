@@ -13,7 +13,6 @@ from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.points import Points
 from iotflow_server.stores.selection import PointKey
 
-_TEXTS: Final = np.array([Kind.TEXT, Kind.JSON], np.int8)
 _KINDS: Final = {int(kind): kind for kind in Kind}
 
 
@@ -35,7 +34,7 @@ def by_series(batches: Sequence[Batch]) -> Points:
 
 def fitting(points: Points, max_bytes: int) -> int:
     """How many of the first points hold no more than so many bytes of text together; one at least."""
-    texts = np.flatnonzero(np.isin(points.kinds, _TEXTS))
+    texts = points.texts
     sizes = np.fromiter((len(str(points.values[index]).encode()) for index in texts.tolist()), np.int64, len(texts))
     exceeding = texts[np.cumsum(sizes) > max_bytes]
     return max(1, int(exceeding[0])) if len(exceeding) else points.point_count

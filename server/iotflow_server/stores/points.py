@@ -63,6 +63,11 @@ class Points(Sequence[Batch]):
         """The device of each point."""
         return np.array([key.device_id for key in self.series], np.int32)[self.series_of]
 
+    @property
+    def texts(self) -> Rows:
+        """The indices of those points that hold text or JSON."""
+        return np.flatnonzero((self.kinds == Kind.TEXT) | (self.kinds == Kind.JSON))
+
     def chosen(self, order: Rows) -> Points:
         """Some of the points, in an order of their own."""
         values = self.values

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import Series
-from iotflow.telemetry.v1.value_pb2 import TelemetryPoint, Value, ValueKind
-from iotflow_server.api.encode import aggregate_messages, point_messages, series_message, store_messages
+from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, Value, ValueKind
+from iotflow_server.api.encode import aggregate_messages, page_message, series_message, store_messages
 from iotflow_server.api.times import timestamp_message
-from iotflow_server.query.results import AggregateRow, PointList
+from iotflow_server.query.results import AggregateRow, Page, PointList
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import SeriesInfo
@@ -21,7 +21,9 @@ def test_a_point_has_its_records_metadata_and_its_devices_owner() -> None:
         metadata=[{"k": (Kind.BOOLEAN, False)}, {}],
         quality=[7, 0],
     )
-    assert list(point_messages(points, Registry())) == [
+    message = page_message(Page(points, "next", StoreName.IOTDB), Registry())
+    assert (message.next_page_token, message.served_by) == ("next", Store.STORE_IOTDB)
+    assert list(message.points) == [
         TelemetryPoint(
             device_id=1,
             measurement="a",

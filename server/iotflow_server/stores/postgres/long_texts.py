@@ -45,7 +45,7 @@ async def filled(connections: ReadConnections, points: Points) -> Points:
 
     :raises VanishedError: one of those left out was deleted.
     """
-    missing = [index for index, value in enumerate(points.values) if isinstance(value, LongText)]
+    missing = [index for index in points.texts.tolist() if isinstance(points.values[index], LongText)]
     if not missing:
         return points
     keys = [(points.series[points.series_of[index]], int(points.timestamps[index])) for index in missing]

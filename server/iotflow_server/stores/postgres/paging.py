@@ -18,7 +18,6 @@ from iotflow_server.stores.selection import PointKey, TimeRange
 #: Places on the way of a query: timestamps that ascend in its order.
 Places = NDArray[np.int64]
 _TIMESTAMP_BYTES: Final = 8
-_TEXTS: Final = np.array([Kind.TEXT, Kind.JSON], np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,8 @@ class PageDraft:
 
     def _length(self) -> int:
         order = self._order[: self._limit]
-        texts = np.flatnonzero(np.isin(self._points.kinds[order], _TEXTS))
+        kinds = self._points.kinds[order]
+        texts = np.flatnonzero((kinds == Kind.TEXT) | (kinds == Kind.JSON))
         values = self._points.values
         sizes = np.fromiter((_size(values[index]) for index in order[texts].tolist()), np.int64, len(texts))
         exceeding = texts[np.cumsum(sizes) > self._max_bytes]
