@@ -23,7 +23,7 @@ from iotflow_server.query.windows import FixedWindows, Windowing
 MIN_WINDOW_US: Final = 1_000
 #: The longest that a Duration may be: about 10,000 years.
 MAX_WINDOW_SECONDS: Final = 315_576_000_000
-MAX_PERCENTILES: Final = 20
+MAX_PERCENTILES: Final = 10
 
 _AGGREGATIONS: Final[Mapping[int, Aggregation]] = {aggregation.value: aggregation for aggregation in Aggregation}
 _AGGREGATION_NAMES: Final = ", ".join(word.removeprefix("AGGREGATION_") for word in Words.keys()[1:])

@@ -13,14 +13,25 @@ from iotflow_server.api.aggregates import aggregate_query
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import DecodingRules
 from iotflow_server.api.encode_columns import column_batches
-from iotflow_server.api.filters import Filters, deletion, is_descending, page_size_of
+from iotflow_server.api.filters import (
+    Filters,
+    deletion,
+    downsampling_of,
+    is_descending,
+    limit_of,
+    page_size_of,
+    quality_of,
+)
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort
 from iotflow_server.api.write_stream import WriteStream
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
 from iotflow_server.ingest.errors import DrainingError
+from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.selection import Selection
 
 
 class TelemetryService(TelemetryServiceServicer):
@@ -84,6 +95,8 @@ class TelemetryService(TelemetryServiceServicer):
             page_size=page_size_of(request.page_size, self._settings.max_page_size),
             token=request.page_token,
             user_id=request.filter.user_id,
+            quality=quality_of(request.filter, "filter."),
+            max_timestamps=limit_of(request.max_timestamps, "max_timestamps"),
         )
         return encode.page_message(page, self._registry)
 
@@ -92,7 +105,7 @@ class TelemetryService(TelemetryServiceServicer):
     ) -> AsyncIterator[pb.QueryTelemetryStreamResponse]:
         """Return a whole range in columns."""
         selection = await self._filters.selection(request.filter, "filter.")
-        store, batches = self._queries.stream(selection, descending=is_descending(request.order))
+        store, batches = self._batches(request, selection)
         served_by = encode.store_message(store)
         async with closing(batches):
             async for batch in batches:
@@ -126,10 +139,20 @@ class TelemetryService(TelemetryServiceServicer):
 
     async def ListSeries(self, request: pb.ListSeriesRequest, context: Any) -> pb.ListSeriesResponse:
         """List series."""
-        listed = await self._queries.series(await self._filters.devices(request, ""))
+        devices = await self._filters.devices(request, "")
+        listed = await self._queries.series(devices, count_points=request.count_points)
         return pb.ListSeriesResponse(
             series=map(encode.series_message, listed.series), served_by=encode.store_message(listed.served_by)
         )
+
+    def _batches(
+        self, request: pb.QueryTelemetryStreamRequest, selection: Selection
+    ) -> tuple[StoreName, AsyncIterator[Batch]]:
+        descending, quality = is_descending(request.order), quality_of(request.filter, "filter.")
+        limit = limit_of(request.max_timestamps, "max_timestamps")
+        if (downsampling := downsampling_of(request)) is None:
+            return self._queries.stream(selection, descending=descending, quality=quality, max_timestamps=limit)
+        return self._queries.downsample(selection, downsampling, descending=descending, quality=quality)
 
     def _rules(self) -> DecodingRules:
         return DecodingRules(self._ingest.time_precision_us, self._settings.max_text_bytes)

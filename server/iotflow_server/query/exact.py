@@ -7,7 +7,7 @@ computed from them is rounded once, to the nearest double. Beyond double it is i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -27,6 +27,7 @@ _MOST_EXPONENT: Final = 1024
 _STEP_BITS: Final = 8
 _HALF_BITS: Final = 32
 _LOW_HALF: Final = (1 << _HALF_BITS) - 1
+_CHUNK: Final = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class ExactSums:
 
     def __sub__(self, other: ExactSums) -> ExactSums:
         exponent = min(self.exponent, other.exponent)
-        pairs = zip(self._at(exponent), other._at(exponent), strict=True)
+        pairs = zip(self.at(exponent), other.at(exponent), strict=True)
         return ExactSums([one - another for one, another in pairs], exponent)
 
     def over(self, divisors: Iterable[int], factor: int = 1) -> list[float]:
@@ -46,7 +47,8 @@ class ExactSums:
         factor, down = factor << max(self.exponent, 0), max(-self.exponent, 0)
         return [rounded(total * factor, divisor << down) for total, divisor in zip(self.totals, divisors, strict=True)]
 
-    def _at(self, exponent: int) -> Sequence[int]:
+    def at(self, exponent: int) -> Sequence[int]:
+        """The totals for another exponent, which is not greater."""
         shift = self.exponent - exponent
         return [total << shift for total in self.totals] if shift else self.totals
 
@@ -91,12 +93,36 @@ def integer_sums(values: NDArray[Any], starts: Starts) -> list[int]:
 
 def sums(values: Numbers, starts: Starts) -> ExactSums:
     """The sum of each part of finite values."""
-    cells = _Cells.of(values, starts)
-    return ExactSums(cells.totals(cells.values, _STEP_BITS), cells.exponent)
+    return _by_chunks(_sums, values, starts)
 
 
 def square_sums(values: Numbers, starts: Starts) -> ExactSums:
     """The sum of the squares of each part of finite values."""
+    return _by_chunks(_square_sums, values, starts)
+
+
+def _by_chunks(function: Callable[[Numbers, Starts], ExactSums], values: Numbers, starts: Starts) -> ExactSums:
+    """Sum up chunk by chunk, so that what is needed on the way takes little memory; a part may be in several."""
+    found = []
+    for first in range(0, len(values), _CHUNK):
+        inside = starts[np.searchsorted(starts, first) : np.searchsorted(starts, first + _CHUNK)]
+        begins = inside if len(inside) and inside[0] == first else np.append(first, inside)
+        owners = np.searchsorted(starts, begins, side="right") - 1
+        found.append((owners.tolist(), function(values[first : first + _CHUNK], begins - first)))
+    exponent = min(part.exponent for _, part in found)
+    totals = [0] * len(starts)
+    for owners_of, part in found:
+        for owner, total in zip(owners_of, part.at(exponent), strict=True):
+            totals[owner] += total
+    return ExactSums(totals, exponent)
+
+
+def _sums(values: Numbers, starts: Starts) -> ExactSums:
+    cells = _Cells.of(values, starts)
+    return ExactSums(cells.totals(cells.values, _STEP_BITS), cells.exponent)
+
+
+def _square_sums(values: Numbers, starts: Starts) -> ExactSums:
     cells = _Cells.of(values, starts)
     high, low = cells.values >> _HALF_BITS, cells.values & _LOW_HALF
     squares, products, rests = (

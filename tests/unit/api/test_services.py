@@ -97,6 +97,11 @@ def filtered(**fields: Any) -> Call:
     return query(filter=pb.TelemetryFilter(**fields))
 
 
+def stream(**fields: Any) -> Call:
+    request = pb.QueryTelemetryStreamRequest(filter=ONE, **fields)
+    return lambda edge: edge.telemetry.QueryTelemetryStream(request).read()
+
+
 def aggregate(*aggregations: Any, **fields: Any) -> Call:
     request = pb.AggregateTelemetryRequest(filter=ONE, aggregations=aggregations, **fields)
     return lambda edge: edge.telemetry.AggregateTelemetry(request)
@@ -124,6 +129,20 @@ def advance(**fields: Any) -> Call:
         (filtered(device_ids=[1], measurements=["a\0"]), "filter.measurements[0]"),
         (filtered(device_ids=[1], start_time=LATE, end_time=EARLY), "filter.start_time"),
         (filtered(device_ids=[1], end_time=Timestamp(nanos=-1)), "filter.end_time"),
+        (filtered(device_ids=[1], quality_flags=range(101)), "filter.quality_flags"),
+        (query(max_timestamps=-1), "max_timestamps"),
+        (stream(max_timestamps=-1), "max_timestamps"),
+        (stream(order=9), "order"),
+        (stream(downsampling=pb.Downsampling(max_points=4)), "downsampling.method"),
+        (stream(downsampling=pb.Downsampling(method=pb.DOWNSAMPLING_METHOD_LTTB)), "downsampling.max_points"),
+        (
+            stream(downsampling=pb.Downsampling(method=pb.DOWNSAMPLING_METHOD_LTTB, max_points=100_001)),
+            "downsampling.max_points",
+        ),
+        (
+            stream(downsampling=pb.Downsampling(method=pb.DOWNSAMPLING_METHOD_LTTB, max_points=4), max_timestamps=1),
+            "max_timestamps",
+        ),
         (query(page_size=-1), "page_size"),
         (query(page_size=11), "page_size"),
         (query(order=9), "order"),

@@ -144,6 +144,15 @@ def test_a_long_window_is_summed_exactly() -> None:
     assert one(series(*values), Aggregation.SUM) == number(math.fsum(reversed(values)))
 
 
+def test_windows_may_end_and_begin_anywhere_in_a_long_series() -> None:
+    values = np.random.default_rng(2).normal(size=400_000) * np.logspace(-200, 200, 400_000)
+    for length in (7, 99_999, 131_072, 150_000):
+        found = results(series(*values.tolist()), [Aggregation.SUM], FixedWindows(length))
+        assert [row[0][1] for row in found.values()] == [
+            number(math.fsum(values[start : start + length])) for start in range(0, len(values), length)
+        ]
+
+
 def test_a_deviation_is_that_of_the_sample_and_a_single_point_has_none() -> None:
     values = [2.5, 3.25, 5.5, 11.25]
     assert one(series(*values), Aggregation.STDDEV) == number(statistics.stdev(values))
