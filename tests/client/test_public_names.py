@@ -5,7 +5,14 @@ from __future__ import annotations
 import inspect
 
 from iotflow import telemetry
-from iotflow.telemetry import BlockingTelemetryClient, BlockingWriteStream, TelemetryClient, WriteStream
+from iotflow.telemetry import (
+    BlockingGatewayWriter,
+    BlockingTelemetryClient,
+    BlockingWriteStream,
+    GatewayWriter,
+    TelemetryClient,
+    WriteStream,
+)
 from iotflow.telemetry._channel import READS
 from iotflow.telemetry._enums import _WIRE
 from iotflow.telemetry.v1 import access_service_pb2, migration_service_pb2, telemetry_service_pb2
@@ -16,6 +23,7 @@ NAMES = [
     "AggregateRow",
     "Aggregates",
     "Aggregation",
+    "BlockingGatewayWriter",
     "BlockingTelemetryClient",
     "BlockingWriteStream",
     "CalendarUnit",
@@ -27,12 +35,15 @@ NAMES = [
     "FailedPreconditionError",
     "FieldViolation",
     "Fill",
+    "GatewayStatus",
+    "GatewayWriter",
     "Guard",
     "InvalidArgumentError",
     "Json",
     "Kind",
     "LatestPoints",
     "Migration",
+    "OnFull",
     "Order",
     "OutOfRangeError",
     "OverloadedError",
@@ -41,6 +52,7 @@ NAMES = [
     "PhaseChange",
     "Point",
     "Record",
+    "RejectedPoints",
     "Rejection",
     "RejectionReason",
     "Sent",
@@ -48,6 +60,9 @@ NAMES = [
     "SeriesInfo",
     "SeriesList",
     "SeriesSet",
+    "SpoolError",
+    "SpoolFullError",
+    "SpoolLockedError",
     "Store",
     "StoreStatus",
     "TelemetryClient",
@@ -76,6 +91,8 @@ def parameters(kind: type) -> dict[str, list[tuple[str, object, object]]]:
 def test_the_blocking_twins_take_the_same_arguments() -> None:
     assert parameters(TelemetryClient) == parameters(BlockingTelemetryClient)
     assert parameters(WriteStream) == parameters(BlockingWriteStream)
+    assert parameters(GatewayWriter) == parameters(BlockingGatewayWriter)
+    assert inspect.signature(GatewayWriter) == inspect.signature(BlockingGatewayWriter)
 
 
 def test_every_enum_has_the_words_of_its_proto() -> None:

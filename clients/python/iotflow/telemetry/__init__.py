@@ -1,10 +1,11 @@
 """The client library of the telemetry service: :class:`TelemetryClient` for asyncio, :class:`BlockingTelemetryClient`
-for threads."""
+for threads; and for gateways on bad links :class:`GatewayWriter` and :class:`BlockingGatewayWriter`."""
 
 from __future__ import annotations
 
 from iotflow.telemetry._aggregates import AggregateRow, Aggregates
 from iotflow.telemetry._blocking import BlockingTelemetryClient
+from iotflow.telemetry._blocking_gateway import BlockingGatewayWriter
 from iotflow.telemetry._blocking_stream import BlockingWriteStream
 from iotflow.telemetry._client import TelemetryClient
 from iotflow.telemetry._columns import Columns, encode_columns
@@ -29,9 +30,14 @@ from iotflow.telemetry._errors import (
     InvalidArgumentError,
     OutOfRangeError,
     OverloadedError,
+    SpoolError,
+    SpoolFullError,
+    SpoolLockedError,
     TelemetryError,
     UnavailableError,
 )
+from iotflow.telemetry._gateway import GatewayWriter
+from iotflow.telemetry._gateway_status import GatewayStatus, OnFull, RejectedPoints
 from iotflow.telemetry._ledger import Acknowledgement, Sent
 from iotflow.telemetry._migration import Guard, Migration, PhaseChange, StoreStatus
 from iotflow.telemetry._points import LatestPoints, Page, Point, SeriesInfo, SeriesList
@@ -46,6 +52,7 @@ __all__ = [
     "AggregateRow",
     "Aggregates",
     "Aggregation",
+    "BlockingGatewayWriter",
     "BlockingTelemetryClient",
     "BlockingWriteStream",
     "CalendarUnit",
@@ -57,12 +64,15 @@ __all__ = [
     "FailedPreconditionError",
     "FieldViolation",
     "Fill",
+    "GatewayStatus",
+    "GatewayWriter",
     "Guard",
     "InvalidArgumentError",
     "Json",
     "Kind",
     "LatestPoints",
     "Migration",
+    "OnFull",
     "Order",
     "OutOfRangeError",
     "OverloadedError",
@@ -71,6 +81,7 @@ __all__ = [
     "PhaseChange",
     "Point",
     "Record",
+    "RejectedPoints",
     "Rejection",
     "RejectionReason",
     "Sent",
@@ -78,6 +89,9 @@ __all__ = [
     "SeriesInfo",
     "SeriesList",
     "SeriesSet",
+    "SpoolError",
+    "SpoolFullError",
+    "SpoolLockedError",
     "Store",
     "StoreStatus",
     "TelemetryClient",

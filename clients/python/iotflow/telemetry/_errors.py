@@ -98,3 +98,15 @@ def within(path: str) -> Iterator[None]:
     except InvalidArgumentError as error:
         first = error.violations[0]
         raise invalid(f"{path}{first.field}", first.description) from None
+
+
+class SpoolError(Exception):
+    """The file in which a GatewayWriter keeps points cannot be used; the message names it."""
+
+
+class SpoolLockedError(SpoolError):
+    """Another writer, of this process or of another, has the file open."""
+
+
+class SpoolFullError(SpoolError):
+    """There is no room for a write; nothing of it was kept."""
