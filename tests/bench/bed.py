@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from iotflow_server.local.iotdb import LocalIotdb
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
 from tests.bench.limits.pgwire import RawConnection, query
@@ -42,21 +43,57 @@ class Bed:
         self.execute("TRUNCATE telemetry_data, telemetry_metadata")
         self.execute("CHECKPOINT")
 
-    def execute(self, statement: str) -> None:
-        """Run a statement on PostgreSQL."""
+    def execute(self, statement: str) -> str | None:
+        """Run a statement on PostgreSQL; return the first field of its last row, if it has any."""
         connection = RawConnection(self.socket_folder)
         connection.send(query(statement))
-        connection.await_ready()
+        field = connection.await_ready()
         connection.close()
+        return field
+
+    def count(self) -> int:
+        """Points that are there."""
+        return int(self.execute("SELECT count(*) FROM telemetry_data") or 0)
 
 
 @contextmanager
-def postgres_bed(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Bed]:
+def postgres_bed(folder: Path) -> Iterator[Bed]:
     """Start PostgreSQL and the service without IoTDB, whose way of a write is that of POSTGRES_ONLY."""
     with running_postgres(folder / "postgres") as postgres:
-        settings = {"IOTFLOW_POSTGRES_DSN": postgres.dsn, **(environment or {})}
+        settings = {"IOTFLOW_POSTGRES_DSN": postgres.dsn}
         with running_service(folder / "service", settings) as service:
             yield Bed(postgres, service)
+
+
+@dataclass(frozen=True)
+class DualBed(Bed):
+    """PostgreSQL, IoTDB, and the service that writes both."""
+
+    iotdb: LocalIotdb
+
+    @property
+    def processes(self) -> dict[str, list[int]]:
+        """Ids of the first processes, by group."""
+        return {**super().processes, "iotdb": self.iotdb.process_ids}
+
+
+@contextmanager
+def dual_bed(folder: Path) -> Iterator[DualBed]:
+    """Start both stores, and the service in DUAL_WRITE."""
+    iotdb = LocalIotdb(folder / "iotdb")
+    iotdb.start()
+    try:
+        with running_postgres(folder / "postgres") as postgres:
+            settings = {
+                "IOTFLOW_POSTGRES_DSN": postgres.dsn,
+                "IOTFLOW_INITIAL_PHASE": "DUAL_WRITE",
+                "IOTDB_HOST": iotdb.host,
+                "IOTDB_PORT": str(iotdb.port),
+            }
+            with running_service(folder / "service", settings) as service:
+                yield DualBed(postgres, service, iotdb)
+    finally:
+        iotdb.kill()
 
 
 @contextmanager

@@ -35,11 +35,15 @@ FIELDS: Final = {Kind.NUMERIC: "numeric", Kind.INTEGER: "integer", Kind.BOOLEAN:
 
 @dataclass(frozen=True)
 class Fleet:
-    """``messages`` of each gateway, each one batch of ``rows`` rows of one device, the devices in turn."""
+    """``messages`` of each gateway, each one batch of ``rows`` rows of one device, the devices in turn.
+
+    Fleets that differ in ``variant`` have the same points with other values.
+    """
 
     gateways: int
     messages: int
     rows: int
+    variant: int = 0
 
     @property
     def points(self) -> int:
@@ -67,7 +71,7 @@ class Fleet:
         turn, device = divmod(message, DEVICES_PER_GATEWAY)
         first = begin + turn * self.rows * STEP
         timestamps = np.arange(first, first + self.rows * STEP, STEP, dtype=np.int64)
-        start = (gateway * 7_919 + message * 104_729) % (_POOL - self.rows)
+        start = (gateway * 7_919 + message * 104_729 + self.variant * 15_485_863) % (_POOL - self.rows)
         return Batch(
             1 + gateway * DEVICES_PER_GATEWAY + device,
             timestamps,

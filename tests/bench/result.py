@@ -9,8 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """``ratio`` is the median over the rounds, ``spread`` the least and the greatest; ``unit`` is that of ``value``
-    and ``limit``. ``limit`` is None where a measure has none."""
+    """``ratio`` is the median over the rounds, ``spread`` the least and the greatest. ``unit`` is that of ``value`` and
+    ``limit``. Where there is no limit there is no ratio, and ``spread`` is that of the value."""
 
     key: str
     value: float

@@ -57,8 +57,8 @@ def interleave(subject: Side, limit: Side, count: int, meter: CpuMeter) -> list[
     return rounds[1:]
 
 
-def rate_result(measure: Measure, rounds: Sequence[Round], unit: str) -> Result:
-    """The result of a measure whose value and limit are rates."""
+def rate_result(measure: Measure, rounds: Sequence[Round], unit: str, **details: Any) -> Result:
+    """The result of a measure whose value and limit are rates; ``details`` are further ones."""
     ratios = [one.ratio for one in rounds]
     subjects, limits = [one.subject for one in rounds], [one.limit for one in rounds]
     return Result(
@@ -70,7 +70,7 @@ def rate_result(measure: Measure, rounds: Sequence[Round], unit: str) -> Result:
         measure.goal,
         len(rounds),
         (min(ratios), max(ratios)),
-        {"subject": details_of(subjects), "limit": details_of(limits)},
+        {"subject": details_of(subjects), "limit": details_of(limits), **details},
     )
 
 

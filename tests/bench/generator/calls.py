@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.bench.generator.http2 import CallFailedError, Http2Connection
+from tests.bench.generator.pace import PATIENCE
 
 _CONNECTIONS: Final = 4
-_PATIENCE: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Calls:
         self._held[self._turn[0]].append(_Call(request, begin))
         self._turn.rotate(-1)
 
-    def ended(self, timeout: float = _PATIENCE) -> Iterator[float]:
+    def ended(self, timeout: float = PATIENCE) -> Iterator[float]:
         """Send what has begun, wait for an answer, and yield the seconds that each ended call took.
 
         :raises CallFailedError: a call did not end with OK.
@@ -47,8 +47,8 @@ class Calls:
             self._send(number)
         unsent = [number for number, one in self._connections.items() if one.unsent]
         ready, _, _ = select.select(list(self._connections), unsent, [], timeout)
-        if not ready and timeout == _PATIENCE:
-            raise CallFailedError(f"no answer within {_PATIENCE:.0f} s")
+        if not ready and timeout == PATIENCE:
+            raise CallFailedError(f"no answer within {PATIENCE:.0f} s")
         for number in ready:
             under_way, now = self._under_way[number], time.perf_counter()
             for received in self._connections[number].receive():

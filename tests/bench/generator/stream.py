@@ -18,6 +18,8 @@ _METHOD: Final = "/iotflow.telemetry.v1.TelemetryService/WriteTelemetryStream"
 _PREFIX: Final = 5
 #: Longest wait for the next acknowledgement of any gateway, in seconds.
 _PATIENCE: Final = 60.0
+#: Pause before a gateway connects anew, in seconds.
+_PAUSE: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,19 @@ class Window:
 
 
 class StreamLoad:
-    """Streams a fleet's messages, built ahead, and waits for the last acknowledgement."""
+    """Streams a fleet's messages, built ahead, and waits for the last acknowledgement.
 
-    def __init__(self, address: str, fleet: Fleet, window: Window | None = None) -> None:
+    Where it ``resumes``, a gateway whose stream fails connects anew and sends what was not acknowledged.
+    """
+
+    def __init__(self, address: str, fleet: Fleet, resumes: bool = False, window: Window | None = None) -> None:
+        self._address = address
         self._fleet = fleet
+        self._resumes = resumes
         self._poll = select.epoll()
         self._gateways: dict[int, _Gateway] = {}
         for _ in range(fleet.gateways):
-            gateway = _Gateway(Http2Connection(address), window or Window())
-            self._gateways[gateway.connection.fileno()] = gateway
-            self._poll.register(gateway.connection, select.EPOLLIN)
+            self._add(_Gateway(Http2Connection(address), window or Window()))
 
     def prepare(self, begin: int) -> None:
         """Build all messages, their first timestamp being ``begin``."""
@@ -49,7 +54,7 @@ class StreamLoad:
         """Send all; the time ends with the last acknowledgement."""
         cpu, start = cpu_seconds(), time.perf_counter()
         for gateway in self._gateways.values():
-            gateway.begin()
+            gateway.restart()
             self._watch(gateway)
         waiting = set(self._gateways.values())
         while waiting:
@@ -70,17 +75,44 @@ class StreamLoad:
         ready = self._poll.poll(_PATIENCE)
         if not ready:
             raise CallFailedError(f"no answer within {_PATIENCE:.0f} s; {len(waiting)} gateways wait")
-        for descriptor, _ in ready:
-            gateway = self._gateways[descriptor]
-            gateway.advance()
+        gateways = [self._gateways[descriptor] for descriptor, _ in ready]
+        for gateway in gateways:
+            try:
+                gateway.advance()
+            except (CallFailedError, OSError):
+                if not self._resumes:
+                    raise
+                self._reconnect(gateway)
             self._watch(gateway)
-        return {self._gateways[descriptor] for descriptor, _ in ready if self._gateways[descriptor].has_ended}
+        return {gateway for gateway in gateways if gateway.has_ended}
+
+    def _add(self, gateway: _Gateway) -> None:
+        self._gateways[gateway.connection.fileno()] = gateway
+        self._poll.register(gateway.connection, select.EPOLLIN)
+
+    def _reconnect(self, gateway: _Gateway) -> None:
+        del self._gateways[gateway.connection.fileno()]
+        gateway.connection.close()
+        gateway.reconnect(_connected(self._address))
+        self._add(gateway)
 
     def _watch(self, gateway: _Gateway) -> None:
         wanted = select.EPOLLIN | (select.EPOLLOUT if gateway.connection.unsent else 0)
         if wanted != gateway.watched:
             self._poll.modify(gateway.connection, wanted)
             gateway.watched = wanted
+
+
+def _connected(address: str) -> Http2Connection:
+    """Connect as soon as the server listens. All gateways wait meanwhile; they all need it."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        time.sleep(_PAUSE)
+        try:
+            return Http2Connection(address)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
 
 
 class _Gateway:
@@ -107,9 +139,23 @@ class _Gateway:
         self._bytes = memoryview(b"".join(pieces))
         self._ends = [0, *accumulate(map(len, pieces))]
 
-    def begin(self) -> None:
-        self._sent = self._acknowledged = self.accepted = 0
+    def restart(self) -> None:
+        self._acknowledged = self.accepted = 0
+        self._begin()
+
+    def reconnect(self, connection: Http2Connection) -> None:
+        self.connection = connection
+        self.watched = select.EPOLLIN
+        if self._acknowledged == len(self._ends) - 1:
+            # Only the good end of the stream was missing.
+            self.has_ended = True
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
         self.has_ended = False
+        self._answers.clear()
+        self._sent = self._ends[self._acknowledged]
         self._stream = self.connection.begin(self._headers)
         self._send()
 
@@ -121,18 +167,25 @@ class _Gateway:
         self._send()
 
     def _send(self) -> None:
-        held, limit = self._sent - self._ends[self._acknowledged], self._limit()
-        total, room = len(self._bytes), self.connection.room(self._stream)
-        chosen = min(limit, self._sent + room)
-        if self._sent < total and (chosen == total or chosen - self._sent >= held // 3):
-            self.connection.send(self._stream, self._bytes[self._sent : chosen], end=chosen == total)
-            self._sent = chosen
+        held, total = self._sent - self._ends[self._acknowledged], len(self._bytes)
+        end = min(self._limit(), self._sent + self.connection.room(self._stream))
+        # Small pieces cost both sides more; but half a message is never acknowledged.
+        is_worth_it = end == total or self._sent < self._first_end or end - self._sent >= held // 3
+        if self._sent < end and is_worth_it:
+            self.connection.send(self._stream, self._bytes[self._sent : end], end=end == total)
+            self._sent = end
         self.connection.flush()
 
     def _limit(self) -> int:
-        """Where the window ends, as an index into the bytes."""
+        """Where the window ends, as an index into the bytes; at least one message is in it."""
         by_messages = self._ends[min(self._acknowledged + self._window.messages, len(self._ends) - 1)]
-        return min(by_messages, max(self._ends[self._acknowledged] + self._window.nbytes, self._sent))
+        by_bytes = self._ends[self._acknowledged] + self._window.nbytes
+        return max(self._first_end, min(by_messages, by_bytes))
+
+    @property
+    def _first_end(self) -> int:
+        """Where the first message that is not acknowledged ends."""
+        return self._ends[min(self._acknowledged + 1, len(self._ends) - 1)]
 
     def _take_answers(self) -> None:
         taken = 0

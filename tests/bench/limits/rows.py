@@ -24,15 +24,18 @@ _TRAILER: Final = b"\xff\xff"
 _NULL: Final = b"\xff\xff\xff\xff"
 _QUALITY: Final = struct.pack(">ii", 4, 0)
 #: Microseconds from 1970 to 2000, where PostgreSQL's clock begins.
-_EPOCH_SHIFT: Final = 946_684_800_000_000
+EPOCH_SHIFT: Final = 946_684_800_000_000
 
 
 def chunks(fleet: Fleet, begin: int) -> Iterator[bytes]:
-    """What COPY takes for a fleet's points, :data:`CHUNK_ROWS` rows at a time, in the order in which gateways send."""
-    batches = fleet.batches(begin)
-    size = max(1, CHUNK_ROWS // (fleet.rows * len(MEASUREMENTS)))
-    for first in range(0, len(batches), size):
-        yield payload(batches[first : first + size])
+    """What COPY takes for a fleet's points, chunk by chunk, in the order in which gateways send."""
+    return map(payload, in_chunks(fleet.batches(begin)))
+
+
+def in_chunks(batches: Sequence[Batch]) -> Iterator[Sequence[Batch]]:
+    """Split batches of equal size into runs of :data:`CHUNK_ROWS` rows."""
+    size = max(1, CHUNK_ROWS // batches[0].point_count)
+    return (batches[first : first + size] for first in range(0, len(batches), size))
 
 
 def payload(batches: Sequence[Batch]) -> bytes:
@@ -51,7 +54,7 @@ def _rows(devices: NDArray[Any], times: NDArray[np.int64], name: str, kind: Kind
     heads = _fixed(
         [
             (">i2", len(COLUMNS)), (">i4", 4), (">i4", devices), ("V4", _NULL), (">i4", 8),
-            (">i8", times - _EPOCH_SHIFT), (">i4", len(name)), (f"V{len(name)}", name.encode()),
+            (">i8", times - EPOCH_SHIFT), (">i4", len(name)), (f"V{len(name)}", name.encode()),
         ],
         len(times),
     )  # fmt: skip

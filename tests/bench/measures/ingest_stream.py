@@ -38,6 +38,6 @@ def _measure(key: str, goal: str, fleet: Fleet, quick: Fleet) -> Measure:
 MEASURES = (
     _measure("ingest_stream_postgres_10k", "ratio >= 0.95", Fleet(4, 40, 2_000), Fleet(4, 2, 2_000)),
     _measure("ingest_stream_postgres_1k", "ratio >= 0.92", Fleet(4, 400, 200), Fleet(4, 10, 200)),
-    _measure("ingest_stream_postgres_100", "ratio >= 0.75", Fleet(50, 320, 20), Fleet(50, 10, 20)),
-    _measure("ingest_stream_small", "ratio >= 0.25", Fleet(200, 400, 2), Fleet(200, 10, 2)),
+    _measure("ingest_stream_postgres_100", "ratio >= 0.75", Fleet(50, 320, 20), Fleet(20, 10, 20)),
+    _measure("ingest_stream_small", "ratio >= 0.25", Fleet(200, 400, 2), Fleet(40, 10, 2)),
 )

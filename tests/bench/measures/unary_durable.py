@@ -34,4 +34,4 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
     return rate_result(measure, rounds, "calls/s")
 
 
-MEASURE = Measure("unary_durable", "ratio >= 0.50", _take)
+MEASURES = (Measure("unary_durable", "ratio >= 0.50", _take),)
