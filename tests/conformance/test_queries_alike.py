@@ -114,7 +114,7 @@ def _facts(dataset: Dataset, device_id: int, moment: int) -> Any:
 
 @pytest.mark.timeout(600)
 @asked(PAGES)
-@given(questions.selections, questions.readings, st.integers(20, 400))
+@given(questions.selections, questions.readings, st.integers(50, 400))
 async def test_pages(
     dataset: Dataset, engines: list[QueryEngine], selection: Selection, reading: dict[str, Any], size: int
 ) -> None:
