@@ -89,6 +89,10 @@ def dual_bed(folder: Path) -> Iterator[DualBed]:
                 "IOTFLOW_INITIAL_PHASE": "DUAL_WRITE",
                 "IOTDB_HOST": iotdb.host,
                 "IOTDB_PORT": str(iotdb.port),
+                # What is measured is acknowledged by both stores, however busy the machine is.
+                "IOTDB_TIMEOUT_SECONDS": "60",
+                "IOTFLOW_POSTGRES_TIMEOUT_SECONDS": "60",
+                "IOTFLOW_SECONDARY_PATIENCE_SECONDS": "60",
             }
             with running_service(folder / "service", settings) as service:
                 yield DualBed(postgres, service, iotdb)

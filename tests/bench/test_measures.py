@@ -19,6 +19,7 @@ from tests.bench.result import Result
 from tests.support.iotdb import iotdb_is_required
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("key", MEASURES)
 def test_a_measure_yields_a_result(key: str) -> None:
     try:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,25 +16,26 @@ from tests.bench.measure import Measure, Scale
 from tests.bench.result import Result
 from tests.bench.worker import Worker
 
-_EVERY_SECONDS: Final = 0.02
-_MIB: Final = 1 << 20
+#: Resets the greatest resident size of a process; see proc(5), clear_refs.
+_RESET: Final = "5"
+_PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
     fleet = Fleet(16, scale.of(625, 20), 200)
     with postgres_bed(folder) as bed, Worker(StreamLoad, bed.service.address, fleet, True) as gateways:
         gateways.prepare(BEGIN)
-        before = _resident(bed.service.process_id) / _MIB
-        with _peak(bed.service.process_id) as flowing:
-            rate = gateways.run().rate
+        before = _take_peak(bed)
+        rate = gateways.run().rate
         _check(bed, fleet)
+        flowing = _take_peak(bed)
         bed.empty()
-        with _peak(bed.service.process_id) as frozen:
-            _run_while_frozen(bed, gateways, frozen_seconds=scale.of(30, 2))
+        _run_while_frozen(bed, gateways, frozen_seconds=scale.of(30, 2))
         _check(bed, fleet)
-    peaks = (max(flowing) / _MIB, max(frozen) / _MIB)
-    details = {"before": before, "flowing": peaks[0], "frozen": peaks[1], "points": fleet.points, "points/s": rate}
-    return Result(measure.key, max(peaks), None, None, "MiB", measure.goal, 1, (min(peaks), max(peaks)), details)
+        frozen = _take_peak(bed)
+    details = {"before": before, "flowing": flowing, "frozen": frozen, "points": fleet.points, "points/s": rate}
+    spread = (min(flowing, frozen), max(flowing, frozen))
+    return Result(measure.key, max(flowing, frozen), None, None, "MiB", measure.goal, 1, spread, details)
 
 
 def _run_while_frozen(bed: Bed, gateways: Worker, frozen_seconds: float) -> None:
@@ -55,28 +54,16 @@ def _check(bed: Bed, fleet: Fleet) -> None:
         raise AssertionError(f"{fleet.points} points were acknowledged, {count} are there")
 
 
-@contextmanager
-def _peak(process_id: int) -> Iterator[list[int]]:
-    """Sample a process's resident bytes, its children's included, during the block."""
-    samples: list[int] = []
-    is_over = threading.Event()
-
-    def sample() -> None:
-        while not is_over.wait(_EVERY_SECONDS):
-            samples.append(_resident(process_id))
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    try:
-        yield samples
-    finally:
-        is_over.set()
-        sampler.join()
-
-
-def _resident(process_id: int) -> int:
-    process = psutil.Process(process_id)
-    return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+def _take_peak(bed: Bed) -> float:
+    """Most MiB that were resident since the last call; of several processes, the sum of each one's most."""
+    process = psutil.Process(bed.service.process_id)
+    kilobytes = 0
+    for one in (process, *process.children(recursive=True)):
+        folder = Path(f"/proc/{one.pid}")
+        found = _PEAK.search((folder / "status").read_text())
+        kilobytes += int(found[1]) if found else 0
+        (folder / "clear_refs").write_text(_RESET)
+    return kilobytes / 1024
 
 
 MEASURES = (Measure("memory_peak", "<= 400", _take),)
