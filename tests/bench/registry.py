@@ -15,6 +15,8 @@ _FILES: Final = (
     "unary_latency",
     "ingest_growth",
     "memory_peak",
+    "queries",
+    "stream_export",
 )
 
 #: By key.
