@@ -83,7 +83,8 @@ class Backlog:
                 return place[0].written_at
         if self.has_unloaded:
             return self._unloaded_since
-        return self._to_save[0].written_at if self._to_save else None
+        first = self._first_unloaded()
+        return None if first is None else first.written_at
 
     def is_settled(self, through: int) -> bool:
         """Whether no entry up to this id waits any more."""
@@ -92,7 +93,8 @@ class Backlog:
                 return place[0].id > through
         if self.has_unloaded:
             return self._loaded_through >= through
-        return not self._to_save or self._to_save[0].id > through
+        first = self._first_unloaded()
+        return first is None or first.id > through
 
     def append(self, points: int, written_at: float, payload: bytes) -> None:
         """Add an entry."""
@@ -209,7 +211,13 @@ class Backlog:
 
     def _goes_to_disk(self) -> bool:
         is_loose = not self._is_durable and not self._saves_loose
-        return not is_loose or self.has_unloaded or bool(self._to_save) or not self._has_head_room
+        is_next = not self.has_unloaded and self._first_unloaded() is None
+        return not is_loose or not is_next or not self._has_head_room
+
+    def _first_unloaded(self) -> Entry | None:
+        """The first entry on its way to disk that is not in the head."""
+        under_way = self._committing.inserts if self._committing is not None else []
+        return next((entry for entry in (*under_way, *self._to_save) if entry.id > self._loaded_through), None)
 
     @property
     def _has_head_room(self) -> bool:
