@@ -56,7 +56,7 @@ class TelemetryServer:
         self._settings = settings
         self._metrics = metrics
         self._shares_port = shares_port
-        self._writes = Writes(ingest, registry, metrics)
+        self._writes = Writes(ingest, registry, metrics, settings.max_text_bytes)
         self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes)
         self._migration = MigrationService(migration)
         self._access = AccessService(registry, settings.max_page_size)
@@ -105,7 +105,6 @@ class TelemetryServer:
         await self.health.stop()
         self._telemetry.drain()
         await self._finish_calls(server, self._settings.drain_seconds if grace is None else grace)
-        await self._writes.settle()
         await self._close_exporter()
         _log.info("stopped", action="stopped")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from iotflow_server.access.registry import RegisteredDevice
+from iotflow_server.ingest.writable import Writable
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.downsampling import Downsampling
@@ -38,12 +40,8 @@ class IngestPort(Protocol):
     def budget(self) -> Budget:
         """What may be under way."""
 
-    @property
-    def time_precision_us(self) -> int:
-        """Microseconds of one tick that the stores keep."""
-
-    async def write(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
-        """Store batches."""
+    def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
+        """Begin to store what there was room for in the budget."""
 
     async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
         """Delete points of one device."""

@@ -10,8 +10,6 @@ from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
 from iotflow_server.api import encode
 from iotflow_server.api.aggregates import aggregate_query
-from iotflow_server.api.decode_records import DecodedRecords
-from iotflow_server.api.decoded import DecodingRules
 from iotflow_server.api.encode_columns import column_batches
 from iotflow_server.api.filters import (
     Filters,
@@ -23,6 +21,8 @@ from iotflow_server.api.filters import (
     quality_of,
 )
 from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.messages import RecordsMessage
+from iotflow_server.api.plain_columns import PlainColumns
 from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort
 from iotflow_server.api.write_stream import WriteStream
 from iotflow_server.api.writes import Writes
@@ -46,6 +46,7 @@ class TelemetryService(TelemetryServiceServicer):
         self._registry = registry
         self._writes = writes
         self._filters = Filters(registry, settings.max_devices_per_query)
+        self._plain = PlainColumns(settings.max_text_bytes)
         self._streams: set[WriteStream] = set()
         self._is_draining = False
 
@@ -62,14 +63,13 @@ class TelemetryService(TelemetryServiceServicer):
         if not 1 <= len(request.records) <= self._settings.max_records:
             limit = f"1 to {self._settings.max_records} records are taken (IOTFLOW_MAX_RECORDS)"
             raise InvalidRequestError(("records", f"{limit}; these are {len(request.records)}"))
-        rules = self._rules()
-        pending = await self._writes.prepare(DecodedRecords(request.records, rules))
-        result = await self._writes.write(pending)
+        message = RecordsMessage(request.records, request.ByteSize())
+        result = await self._writes.write(await self._writes.prepare(message))
         return pb.WriteTelemetryResponse(
             accepted_points=result.accepted_points,
             rejections=result.rejections,
             stored_in=encode.store_messages(result.stored_in),
-            time_precision=encode.precision_message(rules.precision_us),
+            time_precision=encode.precision_message(result.precision_us),
         )
 
     async def WriteTelemetryStream(
@@ -78,7 +78,7 @@ class TelemetryService(TelemetryServiceServicer):
         """Store batches in columns, acknowledging in order."""
         if self._is_draining:
             raise DrainingError
-        stream = WriteStream(self._writes, self._rules, self._settings.max_stream_inflight_bytes)
+        stream = WriteStream(self._writes, self._plain, self._settings.max_stream_inflight_bytes)
         self._streams.add(stream)
         try:
             async with aclosing(stream.responses(request_iterator)) as responses:
@@ -153,6 +153,3 @@ class TelemetryService(TelemetryServiceServicer):
         if (downsampling := downsampling_of(request)) is None:
             return self._queries.stream(selection, descending=descending, quality=quality, max_timestamps=limit)
         return self._queries.downsample(selection, downsampling, descending=descending, quality=quality)
-
-    def _rules(self) -> DecodingRules:
-        return DecodingRules(self._ingest.time_precision_us, self._settings.max_text_bytes)

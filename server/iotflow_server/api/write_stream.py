@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
@@ -12,12 +12,13 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     WriteTelemetryStreamRequest,
     WriteTelemetryStreamResponse,
 )
-from iotflow_server.api.decode_columns import DecodedColumns
-from iotflow_server.api.decoded import DecodingRules
 from iotflow_server.api.encode import precision_message, store_messages
 from iotflow_server.api.invalid import InvalidRequestError
-from iotflow_server.api.writes import WriteResult, Writes, finished
+from iotflow_server.api.messages import ColumnsMessage
+from iotflow_server.api.plain_columns import PlainColumns
+from iotflow_server.api.writes import PendingWrite, WriteResult, Writes
 from iotflow_server.ingest.errors import DrainingError
+from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.stores.name import StoreName
 
 #: An acknowledgement with this many rejections is sent without waiting for more.
@@ -27,9 +28,8 @@ _REJECTIONS_PER_ACK = 100
 @dataclass(frozen=True, slots=True, eq=False)
 class _Message:
     sequence: int
-    nbytes: int
-    precision_us: int
-    write: asyncio.Task[WriteResult]
+    pending: PendingWrite
+    outcome: asyncio.Future[WriteOutcome]
 
 
 @dataclass(slots=True, eq=False)
@@ -46,12 +46,11 @@ class _Ack:
     def add(self, message: _Message, result: WriteResult) -> None:
         self.sequence = message.sequence
         self.accepted_points += result.accepted_points
-        self.precision_us = message.precision_us
+        self.precision_us = result.precision_us
         self.stored_in |= dict.fromkeys(result.stored_in)
-        self.rejections += [
-            StreamRejection(sequence=message.sequence, rejection=rejection) for rejection in result.rejections
-        ]
-        self.nbytes += message.nbytes
+        for rejection in result.rejections:
+            self.rejections.append(StreamRejection(sequence=message.sequence, rejection=rejection))
+        self.nbytes += message.pending.nbytes
 
     def response(self) -> WriteTelemetryStreamResponse:
         return WriteTelemetryStreamResponse(
@@ -70,9 +69,9 @@ class WriteStream:
     control holds the client back.
     """
 
-    def __init__(self, writes: Writes, rules: Callable[[], DecodingRules], max_bytes: int) -> None:
+    def __init__(self, writes: Writes, plain: PlainColumns, max_bytes: int) -> None:
         self._writes = writes
-        self._rules = rules
+        self._plain = plain
         self._max_bytes = max_bytes
         self._held = 0
         self._room = asyncio.Event()
@@ -125,12 +124,12 @@ class WriteStream:
         if request.sequence <= self._sequence:
             fault = f"{request.sequence} follows {self._sequence}: each message needs a greater sequence, from 1 on"
             raise InvalidRequestError(("sequence", fault))
-        rules = self._rules()
-        pending = await self._writes.prepare(DecodedColumns(request.batches, rules))
+        message = ColumnsMessage(request.batches, request.ByteSize(), self._plain)
+        pending = await self._writes.prepare(message)
         await self._take_room(pending.nbytes)
-        write = await self._writes.begin(pending)
+        outcome = await self._writes.begin(pending)
         self._sequence = request.sequence
-        self._messages.append(_Message(request.sequence, pending.nbytes, rules.precision_us, write))
+        self._messages.append(_Message(request.sequence, pending, outcome))
         self._arrived.set()
 
     async def _take_room(self, nbytes: int) -> None:
@@ -148,7 +147,7 @@ class WriteStream:
         while await self._has_message():
             message = self._messages.popleft()
             ack = _Ack()
-            ack.add(message, await finished(message.write))
+            ack.add(message, self._writes.result(message.pending, await message.outcome))
             self._add_finished(ack)
             yield ack
 
@@ -161,11 +160,11 @@ class WriteStream:
 
     def _add_finished(self, ack: _Ack) -> None:
         """Add the messages that are durable by now."""
-        while self._messages and self._messages[0].write.done() and len(ack.rejections) < _REJECTIONS_PER_ACK:
-            if self._messages[0].write.exception() is not None:
+        while self._messages and self._messages[0].outcome.done() and len(ack.rejections) < _REJECTIONS_PER_ACK:
+            if self._messages[0].outcome.exception() is not None:
                 return
             message = self._messages.popleft()
-            ack.add(message, message.write.result())
+            ack.add(message, self._writes.result(message.pending, message.outcome.result()))
 
 
 async def _ended(reader: asyncio.Task[None]) -> None:

@@ -1,22 +1,25 @@
-"""Carries decoded messages to the ingest, and says what became of their points."""
+"""Carries messages to the ingest, and says what became of their points."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import Rejection, RejectionReason
-from iotflow_server.api.decoded import Decoded
+from iotflow_server.api.decoded import Decoded, DecodingRules, now_us
+from iotflow_server.api.messages import WriteMessage
 from iotflow_server.api.ports import IngestPort, RegistryPort
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
-from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.name import StoreName
 
 #: What a message costs beside its points, so that empty ones are bounded too.
 _MESSAGE_BYTES = 1024
+#: The lane of messages of which nothing can be written.
+_NO_DEVICE = frozenset((0,))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,65 +29,86 @@ class WriteResult:
     accepted_points: int
     rejections: Sequence[Rejection]
     stored_in: tuple[StoreName, ...]
+    precision_us: int
 
 
 class PendingWrite:
-    """A message on its way: which batches may be written, and what its refusals mean to the client."""
+    """A message on its way; see :class:`ingest.writable.Writable`.
 
-    def __init__(self, decoded: Decoded, kept: Sequence[int], refused: Sequence[Refusal]) -> None:
-        self._decoded = decoded
-        self._kept = kept
-        self._refused = refused
-        self.batches: list[Batch] = [decoded.batches[index] for index in kept]
-        self.nbytes = _MESSAGE_BYTES + sum(batch.nbytes for batch in self.batches)
+    ``closed`` are devices that may not be written, with what is wrong with them.
+    """
+
+    __slots__ = ("_closed", "_decoded", "_kept", "_message", "_now", "_points", "_rules", "devices", "nbytes")
+
+    def __init__(self, message: WriteMessage, rules: DecodingRules, closed: Mapping[int, str]) -> None:
+        self._message = message
+        self._rules = rules
+        self._closed = closed
+        self._decoded: Decoded | None = None
+        self._kept: Sequence[int] = ()
+        self._points = 0
+        self.devices = (message.devices - closed.keys() if closed else message.devices) or _NO_DEVICE
+        self.nbytes = _MESSAGE_BYTES + message.nbytes
+
+    def add_to(self, frame: FrameBuilder, precision_us: int) -> None:
+        """Add the batches that may be written."""
+        if precision_us != self._rules.precision_us:
+            self._rules = replace(self._rules, precision_us=precision_us)
+        points = None if self._closed else self._message.add_plain(frame, self._rules)
+        if points is not None:
+            self._points = points
+            return
+        decoded = self._decode()
+        for index in self._kept:
+            frame.add_batch(decoded.batches[index])
 
     def result(self, outcome: WriteOutcome) -> WriteResult:
         """Translate the outcome of writing the batches."""
-        late = list(self._rejections((*self._refused, *map(self._as_decoded, outcome.refusals))))
-        accepted = self._decoded.points - sum(rejection.point_count for rejection in late)
+        if self._decoded is None and not outcome.refusals:
+            return WriteResult(self._points, (), outcome.stored_in, outcome.precision_us)
+        decoded = self._decoded or self._decode()
+        late = [
+            rejection
+            for refusal in (*self._refused(decoded), *map(self._as_decoded, outcome.refusals))
+            for rejection in decoded.rejections_of(refusal)
+        ]
+        accepted = decoded.points - sum(rejection.point_count for rejection in late)
         stored_in = outcome.stored_in if accepted else ()
-        return WriteResult(accepted, (*self._decoded.rejections, *late), stored_in)
+        return WriteResult(accepted, (*decoded.rejections, *late), stored_in, outcome.precision_us)
 
-    def _rejections(self, refusals: Sequence[Refusal]) -> Iterator[Rejection]:
-        for refusal in refusals:
-            yield from self._decoded.rejections_of(refusal)
+    def _decode(self) -> Decoded:
+        decoded = self._decoded = self._message.decode(self._rules)
+        self._kept = [index for index, batch in enumerate(decoded.batches) if batch.device_id not in self._closed]
+        return decoded
+
+    def _refused(self, decoded: Decoded) -> Iterator[Refusal]:
+        for index, batch in enumerate(decoded.batches):
+            if batch.device_id in self._closed:
+                yield Refusal(index, RefusalReason.UNKNOWN_DEVICE, self._closed[batch.device_id])
 
     def _as_decoded(self, refusal: Refusal) -> Refusal:
         return replace(refusal, batch=self._kept[refusal.batch])
 
 
 class Writes:
-    """Hands messages to the ingest.
+    """Hands messages to the ingest. A write that has begun is finished even when its caller goes away."""
 
-    A write that has begun is finished even when its caller goes away, and its room in the budget is given back
-    only then: what waits for the store holds memory, whoever asked for it.
-    """
-
-    def __init__(self, ingest: IngestPort, registry: RegistryPort, metrics: Metrics) -> None:
+    def __init__(self, ingest: IngestPort, registry: RegistryPort, metrics: Metrics, max_text_bytes: int) -> None:
         self._ingest = ingest
         self._registry = registry
         self._metrics = metrics
-        self._under_way: set[asyncio.Task[WriteResult]] = set()
+        self._max_text_bytes = max_text_bytes
 
-    async def prepare(self, decoded: Decoded) -> PendingWrite:
+    async def prepare(self, message: WriteMessage) -> PendingWrite:
         """Register unknown devices, and refuse those that may not register.
 
         :raises StoreUnavailableError: the registry cannot be reached and the phase needs it.
         """
-        unknown = {device: user for device, user in decoded.owners.items() if not self._registry.knows(device)}
-        if not unknown:
-            return PendingWrite(decoded, range(len(decoded.batches)), ())
-        nonsense = {device for device, user in unknown.items() if user < 0}
-        closed = await self._registry.register_unknown({d: u for d, u in unknown.items() if d not in nonsense})
-        faults = dict.fromkeys(closed, "the device is not registered, and registration by a first write is closed")
-        faults |= dict.fromkeys(nonsense, "the device is not registered, and a user_id must not be negative")
-        refused = [
-            Refusal(index, RefusalReason.UNKNOWN_DEVICE, faults[batch.device_id])
-            for index, batch in enumerate(decoded.batches)
-            if batch.device_id in faults
-        ]
-        kept = [index for index, batch in enumerate(decoded.batches) if batch.device_id not in faults]
-        return PendingWrite(decoded, kept, refused)
+        # One moment for all of the message, so that records without a time stay together.
+        now = now_us()
+        rules = DecodingRules(1, self._max_text_bytes, lambda: now)
+        unknown = [device_id for device_id in message.devices if not self._registry.knows(device_id)]
+        return PendingWrite(message, rules, await self._closed(message, rules, unknown) if unknown else {})
 
     async def write(self, pending: PendingWrite) -> WriteResult:
         """Write now, or raise.
@@ -93,47 +117,26 @@ class Writes:
         :raises StoreUnavailableError: nothing is acknowledged; the same write again is harmless.
         """
         self._ingest.budget.reserve_now(pending.nbytes)
-        return await finished(self._begin(pending))
+        return self.result(pending, await self._ingest.write(pending))
 
-    async def begin(self, pending: PendingWrite) -> asyncio.Task[WriteResult]:
+    async def begin(self, pending: PendingWrite) -> asyncio.Future[WriteOutcome]:
         """Wait for room, then begin to write. Writes begun one after another keep that order."""
         await self._ingest.budget.reserve(pending.nbytes)
-        return self._begin(pending)
+        return self._ingest.write(pending)
 
-    async def settle(self) -> None:
-        """Return once nothing is under way."""
-        while self._under_way:
-            await asyncio.wait(set(self._under_way))
-
-    def _begin(self, pending: PendingWrite) -> asyncio.Task[WriteResult]:
-        task = asyncio.create_task(self._run(pending), name="write")
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    async def _run(self, pending: PendingWrite) -> WriteResult:
-        try:
-            if not pending.batches:
-                return self._counted(pending.result(WriteOutcome(())))
-            return self._counted(pending.result(await self._ingest.write(pending.batches, pending.nbytes)))
-        finally:
-            self._ingest.budget.release(pending.nbytes)
-
-    def _ended(self, task: asyncio.Task[WriteResult]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled():
-            # Its caller may have gone: then nobody else fetches it.
-            task.exception()
-
-    def _counted(self, result: WriteResult) -> WriteResult:
+    def result(self, pending: PendingWrite, outcome: WriteOutcome) -> WriteResult:
+        """Say what became of a write, and count it."""
+        result = pending.result(outcome)
         self._metrics.points_written(result.accepted_points)
         for rejection in result.rejections:
             word = RejectionReason.Name(rejection.reason).removeprefix("REJECTION_REASON_").lower()
             self._metrics.points_rejected(word, rejection.point_count)
         return result
 
-
-async def finished(task: asyncio.Task[WriteResult]) -> WriteResult:
-    """The result of a write; being cancelled here does not cancel it."""
-    await asyncio.wait({task})
-    return task.result()
+    async def _closed(self, message: WriteMessage, rules: DecodingRules, unknown: Sequence[int]) -> dict[int, str]:
+        owners = message.decode(rules).owners
+        users = {device_id: owners[device_id] for device_id in unknown if device_id in owners}
+        nonsense = {device_id for device_id, user_id in users.items() if user_id < 0}
+        closed = await self._registry.register_unknown({d: u for d, u in users.items() if d not in nonsense})
+        faults = dict.fromkeys(closed, "the device is not registered, and registration by a first write is closed")
+        return faults | dict.fromkeys(nonsense, "the device is not registered, and a user_id must not be negative")

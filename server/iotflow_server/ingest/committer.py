@@ -9,24 +9,30 @@ from typing import Any
 
 from iotflow_server.ingest.lanes import Lanes
 from iotflow_server.ingest.pending import Pending, Submission
+from iotflow_server.ingest.writable import Writable
 from iotflow_server.routing.outcome import WriteOutcome
-from iotflow_server.routing.refusal import Refusal
-from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.errors import StoreRefusedError
+from iotflow_server.stores.frame import Frame
+from iotflow_server.stores.frame_builder import FrameBuilder
 
 #: A flush ends with the submission that takes it over this many bytes, to bound the wait for it.
-FLUSH_BYTES = 1 << 20
+FLUSH_BYTES = 1 << 19
 #: Flushes under way at once; they never share a device.
 FLUSHES_IN_FLIGHT = 2
 
-Write = Callable[[Sequence[Batch]], Coroutine[Any, Any, WriteOutcome]]
+Write = Callable[[Frame], Coroutine[Any, Any, WriteOutcome]]
 
 
 class GroupCommitter:
-    """Gathers submissions and writes them together, each device in the order of submission."""
+    """Gathers submissions and writes them together, each device in the order of submission.
 
-    def __init__(self, write: Write) -> None:
+    ``precision_us`` tells the precision of a flush when it begins; ``settled`` hears of the bytes that a flush held.
+    """
+
+    def __init__(self, write: Write, precision_us: Callable[[], int], settled: Callable[[int], None]) -> None:
         self._write = write
+        self._precision_us = precision_us
+        self._settled = settled
         self._pending = Pending()
         self._flushes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -49,16 +55,16 @@ class GroupCommitter:
         await asyncio.gather(self._loop, return_exceptions=True)
         self._loop = None
 
-    async def submit(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
-        """Return once the batches are durable, or raise what the store raised.
+    def submit(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
+        """Return what will be done once it is durable, or fail with what the store raised.
 
-        A caller that goes away does not stop the write.
+        Whoever waits for it must shield it: a caller that goes away does not stop the write.
         """
-        submission = Submission(batches, frozenset(batch.device_id for batch in batches), nbytes)
+        submission = Submission(writable, asyncio.get_running_loop().create_future())
         self._pending.add(submission)
         self._idle.clear()
         self._wake.set()
-        return await asyncio.shield(submission.done)
+        return submission.done
 
     async def _run(self) -> None:
         while True:
@@ -73,7 +79,7 @@ class GroupCommitter:
         return self._pending.take(self.lanes.is_free, FLUSH_BYTES)
 
     def _begin(self, flush: list[Submission]) -> None:
-        devices = frozenset().union(*(submission.devices for submission in flush))
+        devices: frozenset[int] = frozenset().union(*(submission.devices for submission in flush))
         self.lanes.take(devices)
         task = asyncio.create_task(self._flush(flush, devices), name="flush")
         self._flushes.add(task)
@@ -91,11 +97,13 @@ class GroupCommitter:
         try:
             await self._write_together(flush)
         finally:
+            self._settled(sum(submission.nbytes for submission in flush))
             await self.lanes.give_back(devices)
 
     async def _write_together(self, flush: list[Submission]) -> None:
         try:
-            outcome = await self._write([batch for submission in flush for batch in submission.batches])
+            frame, ends = _gathered(flush, self._precision_us())
+            outcome = await self._write(frame)
         except StoreRefusedError as error:
             if len(flush) == 1:
                 _fail(flush, error)
@@ -106,10 +114,20 @@ class GroupCommitter:
         except Exception as error:
             _fail(flush, error)
         else:
-            _succeed(flush, outcome)
+            _succeed(flush, outcome, ends)
 
 
-def _fail(flush: list[Submission], error: Exception) -> None:
+def _gathered(flush: Sequence[Submission], precision_us: int) -> tuple[Frame, list[int]]:
+    """All batches of a flush, and how many there are up to the end of each submission."""
+    builder = FrameBuilder()
+    ends = []
+    for submission in flush:
+        submission.writable.add_to(builder, precision_us)
+        ends.append(len(builder))
+    return builder.build(), ends
+
+
+def _fail(flush: Sequence[Submission], error: Exception) -> None:
     for submission in flush:
         if not submission.done.done():
             submission.done.set_exception(error)
@@ -117,15 +135,13 @@ def _fail(flush: list[Submission], error: Exception) -> None:
             submission.done.exception()
 
 
-def _succeed(flush: list[Submission], outcome: WriteOutcome) -> None:
-    first = 0
-    for submission in flush:
-        end = first + len(submission.batches)
-        own = tuple(_shifted(refusal, first) for refusal in outcome.refusals if first <= refusal.batch < end)
+def _succeed(flush: Sequence[Submission], outcome: WriteOutcome, ends: Sequence[int]) -> None:
+    for submission, first, end in zip(flush, (0, *ends), ends, strict=False):
         if not submission.done.done():
-            submission.done.set_result(WriteOutcome(outcome.stored_in, own))
-        first = end
+            submission.done.set_result(_part_of(outcome, first, end) if outcome.refusals else outcome)
 
 
-def _shifted(refusal: Refusal, first: int) -> Refusal:
-    return replace(refusal, batch=refusal.batch - first)
+def _part_of(outcome: WriteOutcome, first: int, end: int) -> WriteOutcome:
+    """What of an outcome is about some of the batches, which are counted from the first of them."""
+    own = (refusal for refusal in outcome.refusals if first <= refusal.batch < end)
+    return replace(outcome, refusals=tuple(replace(refusal, batch=refusal.batch - first) for refusal in own))

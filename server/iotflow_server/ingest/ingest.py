@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.ingest.committer import GroupCommitter
 from iotflow_server.ingest.errors import DrainingError
+from iotflow_server.ingest.writable import Writable
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.router import Router
-from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
 
@@ -21,16 +20,11 @@ class Ingest:
 
     def __init__(self, router: Router, max_inflight_bytes: int) -> None:
         self._router = router
-        self._committer = GroupCommitter(router.write)
         self._draining = False
         self._deletes: set[asyncio.Task[tuple[StoreName, ...]]] = set()
-        #: What is taken but not yet stored; the edge reserves before it submits and releases after the answer.
+        #: What is taken but not yet stored; whoever writes reserves before.
         self.budget = ByteBudget(max_inflight_bytes)
-
-    @property
-    def time_precision_us(self) -> int:
-        """Microseconds of one tick that both stores keep in the current phase."""
-        return self._router.time_precision_us
+        self._committer = GroupCommitter(router.write, lambda: router.time_precision_us, self.budget.release)
 
     def start(self) -> None:
         """Begin to store what is written."""
@@ -43,17 +37,18 @@ class Ingest:
             await asyncio.wait(set(self._deletes))
         await self._committer.stop()
 
-    async def write(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
-        """Store batches; durable on return, but for the outcome's refusals.
+    def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
+        """Begin to store what there was room for in the budget; the room is given back when that has ended.
 
-        :raises StoreUnavailableError: the primary did not take them.
+        The future is done once all is durable but the outcome's refusals, and fails with StoreUnavailableError where
+        the primary did not take it. Whoever waits for it must shield it: a write that has begun is finished.
+
         :raises DrainingError: the server is shutting down.
         """
         if self._draining:
+            self.budget.release(writable.nbytes)
             raise DrainingError
-        if not batches:
-            return WriteOutcome(self._router.write_targets)
-        return await self._committer.submit(batches, nbytes)
+        return self._committer.submit(writable)
 
     async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
         """Delete points of one device, in order with its writes; return the stores they were deleted from.

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
 
+from iotflow_server.ingest.writable import Writable
 from iotflow_server.routing.outcome import WriteOutcome
-from iotflow_server.stores.batch import Batch
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Submission:
-    """Batches that somebody waits for."""
+    """Something writable that somebody waits for."""
 
-    batches: Sequence[Batch]
-    devices: frozenset[int]
-    nbytes: int
-    done: asyncio.Future[WriteOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ("devices", "done", "nbytes", "writable")
+
+    def __init__(self, writable: Writable, done: asyncio.Future[WriteOutcome]) -> None:
+        self.writable = writable
+        self.devices = writable.devices
+        self.nbytes = writable.nbytes
+        self.done = done
 
 
 class Pending:
@@ -35,8 +36,12 @@ class Pending:
     def add(self, submission: Submission) -> None:
         """Put a submission behind those of its devices."""
         for device_id in submission.devices:
-            self._queues.setdefault(device_id, deque()).append(submission)
-        self.look_at(submission.devices)
+            queue = self._queues.get(device_id)
+            if queue is None:
+                self._queues[device_id] = deque((submission,))
+                self._to_look_at[device_id] = None
+            else:
+                queue.append(submission)
 
     def look_at(self, device_ids: Collection[int] | None) -> None:
         """Devices have become free: their submissions may go. None: all of them."""
@@ -44,17 +49,16 @@ class Pending:
         self._to_look_at |= dict.fromkeys(looked_at)
 
     def take(self, is_free: Callable[[int], bool], max_bytes: int) -> list[Submission]:
-        """Take submissions that may go now, one behind the other for a device, until they have so many bytes."""
+        """Take submissions that may go now until they have so many bytes: of one device after the other, all it has.
+
+        So few devices are busy at once, and others are left for the next flush.
+        """
         taken: list[Submission] = []
         own: set[int] = set()
         nbytes = 0
-
-        def may_take(device_id: int) -> bool:
-            return device_id in own or is_free(device_id)
-
         while self._to_look_at and nbytes < max_bytes:
             device_id = next(iter(self._to_look_at))
-            submission = self._first_if_free(device_id, may_take)
+            submission = self._first_if_free(device_id, own, is_free)
             if submission is None:
                 # It is looked at again when what it waits for is free.
                 del self._to_look_at[device_id]
@@ -73,19 +77,22 @@ class Pending:
                 del self._to_look_at[device_id]
                 self._to_look_at[device_id] = None
 
-    def _first_if_free(self, device_id: int, is_free: Callable[[int], bool]) -> Submission | None:
+    def _first_if_free(self, device_id: int, own: set[int], is_free: Callable[[int], bool]) -> Submission | None:
         queue = self._queues.get(device_id)
-        if not queue:
+        if queue is None:
             return None
         first = queue[0]
-        may_go = all(self._queues[device][0] is first and is_free(device) for device in first.devices)
-        return first if may_go else None
+        for device in first.devices:
+            if self._queues[device][0] is not first or not (device in own or is_free(device)):
+                return None
+        return first
 
     def _remove(self, submission: Submission) -> None:
         for device_id in submission.devices:
             queue = self._queues[device_id]
             queue.popleft()
-            if not queue:
+            if queue:
+                # What stood behind it is the first of this device now.
+                self._to_look_at.setdefault(device_id)
+            else:
                 del self._queues[device_id]
-        # What stood behind it is the first of these devices now.
-        self.look_at(submission.devices)

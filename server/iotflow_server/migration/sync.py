@@ -14,7 +14,7 @@ import numpy as np
 from iotflow_server.migration.difference import difference
 from iotflow_server.stores.batch import Batch, is_metadata
 from iotflow_server.stores.closing import closing
-from iotflow_server.stores.merging import merge_by_device
+from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
 
@@ -63,8 +63,8 @@ async def _first_part(store: TelemetryStore, device_id: int, time_range: TimeRan
             parts.append(batch)
             values += sum(map(len, batch.columns))
             if values >= STEP_POINTS:
-                return merge_by_device(parts)[0], int(batch.timestamps[-1]) + 1
-    return (merge_by_device(parts)[0] if parts else None), time_range.end
+                return Frame.of(parts).resolved()[0], int(batch.timestamps[-1]) + 1
+    return (Frame.of(parts).resolved()[0] if parts else None), time_range.end
 
 
 def _before(batch: Batch, end: int) -> Batch | None:

@@ -14,3 +14,5 @@ class WriteOutcome:
 
     stored_in: tuple[StoreName, ...]
     refusals: tuple[Refusal, ...] = ()
+    #: Microseconds of one tick that the points' timestamps were kept to.
+    precision_us: int = 1

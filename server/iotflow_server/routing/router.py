@@ -12,6 +12,7 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
 from iotflow_server.routing.secondary import Secondary
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import SeriesType, TelemetryStore
@@ -63,9 +64,10 @@ class Router:
         """
         admitted, refusals = await self._admit(batches)
         if not admitted:
-            return WriteOutcome(self.write_targets, refusals)
-        stored_in = await self._both(lambda store: store.write(admitted), lambda: ranges_of(admitted))
-        return WriteOutcome(stored_in, refusals)
+            return WriteOutcome(self.write_targets, refusals, self.time_precision_us)
+        frame = Frame.of(admitted).resolved()
+        stored_in = await self._both(lambda store: store.write(frame), lambda: ranges_of(frame))
+        return WriteOutcome(stored_in, refusals, self.time_precision_us)
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
         """Delete from the stores of the phase; return those that have done it."""

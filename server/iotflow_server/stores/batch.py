@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Timestamps = NDArray[np.int64]
 #: float64 (NUMERIC), int64 (INTEGER), bool (BOOLEAN), or object arrays of str (TEXT, JSON).
 Values = NDArray[Any]
 Rows = NDArray[np.intp]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Kind(enum.IntEnum):
@@ -76,7 +77,11 @@ class Column:
 
     def timestamps(self, batch_timestamps: Timestamps) -> Timestamps:
         """The timestamps of this column's values, given its batch's."""
-        return batch_timestamps if self.rows is None else batch_timestamps[self.rows]
+        return self.of_rows(batch_timestamps)
+
+    def of_rows(self, by_row: NDArray[Scalar]) -> NDArray[Scalar]:
+        """What belongs to the rows of this column's values, given what belongs to all rows."""
+        return by_row if self.rows is None else by_row[self.rows]
 
     def where(self, chosen: NDArray[np.bool_], row_count: int) -> Column:
         """The chosen values only, one bool for each value; ``row_count`` is the number of the batch's rows."""

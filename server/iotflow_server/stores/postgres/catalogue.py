@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from iotflow_server.stores.batch import Batch, Kind
+import numpy as np
+
+from iotflow_server.stores.batch import Kind
+from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.pool import Connection
 
@@ -29,32 +32,41 @@ class SeriesCatalogue:
     """Remembers what it has written, so that known series cost nothing."""
 
     def __init__(self) -> None:
-        self._known: dict[_Key, int] = {}
+        self._known: dict[tuple[str, Kind], set[int]] = {}
+        self._count = 0
 
     def forget(self) -> None:
         """Trust nothing that was known of the database."""
         self._known.clear()
+        self._count = 0
 
     @contextmanager
-    def remembering(self, batches: Sequence[Batch]) -> Iterator[Mapping[_Key, int]]:
-        """Yield the series of batches that are new, to be inserted; they are known if the block succeeds.
+    def remembering(self, frame: Frame) -> Iterator[Mapping[_Key, int]]:
+        """Yield the series of a frame that are new, to be inserted, and their kinds.
+
+        They are known if the block succeeds.
 
         The block holds the whole transaction: what was not committed must not be known.
         """
-        new = self._new(batches)
-        yield new
-        if len(self._known) > _MOST_KNOWN:
-            self._known.clear()
-        for key, kinds in new.items():
-            self._known[key] = self._known.get(key, 0) | kinds
+        new = self._new(frame)
+        kinds: dict[_Key, int] = {}
+        for (name, kind), devices in new.items():
+            for device_id in devices:
+                kinds[device_id, name] = kinds.get((device_id, name), 0) | bit_of(kind)
+        yield kinds
+        if self._count > _MOST_KNOWN:
+            self.forget()
+        for key, devices in new.items():
+            self._known.setdefault(key, set()).update(devices)
+            self._count += len(devices)
 
-    def _new(self, batches: Sequence[Batch]) -> dict[_Key, int]:
-        new: dict[_Key, int] = {}
-        for batch in batches:
-            for column in batch.columns:
-                key, bit = (batch.device_id, column.name), bit_of(column.kind)
-                if len(column) and not self._known.get(key, 0) & bit:
-                    new[key] = new.get(key, 0) | bit
+    def _new(self, frame: Frame) -> dict[tuple[str, Kind], set[int]]:
+        new = {}
+        for column in frame.columns:
+            own = frame.devices if column.rows is None else np.unique(column.of_rows(frame.device_ids)).tolist()
+            unknown = set(own) - self._known.get((column.name, column.kind), set())
+            if unknown:
+                new[column.name, column.kind] = unknown
         return new
 
 

@@ -1,23 +1,26 @@
-"""Gathers batches into rows: by table, measurement and kind, over all devices of a write."""
+"""Gathers the points of a frame into rows: by table, measurement and kind, over all devices."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Batch, Column, Kind, is_metadata
+from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Column, Kind, is_metadata
+from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres.rows import HEADER, TRAILER, PointRows, encode
 from iotflow_server.stores.selection import PointKey
 from iotflow_server.stores.store import OwnerLookup
 
 DATA_TABLE: Final = "telemetry_data"
 METADATA_TABLE: Final = "telemetry_metadata"
+#: Rows encoded at once: it takes the event loop less than a millisecond, and no more of them are held in memory.
+_PART_ROWS: Final = 16_384
 
 
 def table_of(name: str) -> str:
@@ -25,95 +28,125 @@ def table_of(name: str) -> str:
     return METADATA_TABLE if is_metadata(name) else DATA_TABLE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """One column of one batch, and what its rows carry beside the values."""
-
-    batch: Batch
-    column: Column
-    user_id: int
-    metadata: Sequence[bytes | None] | None
-    quality: NDArray[np.int32]
+def tables_of(frame: Frame) -> list[str]:
+    """The tables that hold the points of a frame."""
+    return sorted({table_of(column.name) for column in frame.columns if len(column)})
 
 
-def copy_payloads(batches: Sequence[Batch], owner_of: OwnerLookup) -> dict[str, bytes]:
-    """Return what COPY takes, by table. No key may come twice in the batches; see merging.py."""
-    encoded: dict[str, list[bytes]] = {}
-    for table, rows in _gathered(batches, owner_of):
-        encoded.setdefault(table, [HEADER]).append(encode(rows))
-    return {table: b"".join([*chunks, TRAILER]) for table, chunks in encoded.items()}
+def copy_chunks(frame: Frame, owner_of: OwnerLookup, table: str) -> Iterator[bytes]:
+    """Yield what COPY takes for a table, encoded as it is asked for. No key may come twice; see Frame.resolved."""
+    yield HEADER
+    for rows in _gathered(frame, owner_of, table):
+        for encoded in encode(rows):
+            yield encoded.data
+    yield TRAILER
 
 
-def point_at(batches: Sequence[Batch], owner_of: OwnerLookup, table: str, line: int) -> PointKey | None:
-    """The point of a line, counted from 1, of what :func:`copy_payloads` returns for a table."""
+def point_at(frame: Frame, owner_of: OwnerLookup, table: str, line: int) -> PointKey | None:
+    """The point of a line, counted from 1, of what :func:`copy_chunks` yields for a table."""
     index = line - 1
-    for _, rows in (one for one in _gathered(batches, owner_of) if one[0] == table):
-        if index < len(rows.timestamps):
-            return PointKey(int(rows.timestamps[index]), int(rows.device_ids[index]), rows.name)
-        index -= len(rows.timestamps)
+    for rows in _gathered(frame, owner_of, table):
+        if index < len(rows):
+            points = np.concatenate([np.arange(len(rows)) if e.points is None else e.points for e in encode(rows)])
+            point = points[index]
+            return PointKey(int(rows.timestamps[point]), int(rows.device_ids[point]), rows.name)
+        index -= len(rows)
     return None
 
 
-def _gathered(batches: Sequence[Batch], owner_of: OwnerLookup) -> Iterator[tuple[str, PointRows]]:
-    groups: dict[tuple[str, str, Kind, bool, bool], list[_Part]] = {}
-    for part in _parts(batches, owner_of):
-        column = part.column
-        key = (table_of(column.name), column.name, column.kind, part.user_id != 0, part.metadata is not None)
-        groups.setdefault(key, []).append(part)
-    for (table, *_), parts in sorted(groups.items()):
-        yield table, _rows(parts)
+def _gathered(frame: Frame, owner_of: OwnerLookup, table: str) -> Iterator[PointRows]:
+    """The rows of every series; those with and without an owner or metadata apart, since their shapes differ."""
+    facts = _Facts.of(frame, owner_of)
+    own = (column for column in frame.columns if table_of(column.name) == table)
+    for column in sorted(own, key=lambda column: (column.name, column.kind)):
+        for part in _parts(column):
+            shapes = part.of_rows(facts.shapes)
+            if is_metadata(part.name):
+                shapes = shapes & _OWNED
+            for shape in np.flatnonzero(np.bincount(shapes)).tolist():
+                alike = part if (shapes == shape).all() else part.where(shapes == shape, len(frame.timestamps))
+                yield _point_rows(frame, alike, facts, shape)
 
 
-def _parts(batches: Iterable[Batch], owner_of: OwnerLookup) -> Iterator[_Part]:
-    for batch in batches:
-        user_id, metadata, quality = owner_of(batch.device_id), _metadata_json(batch), _quality(batch)
-        for column in batch.columns:
-            if len(column) == 0:
-                continue
-            own = None if metadata is None or is_metadata(column.name) else _taken(metadata, column)
-            yield _Part(batch, column, user_id, own, quality if column.rows is None else quality[column.rows])
+def _parts(column: Column) -> Iterator[Column]:
+    """A column in parts that are encoded in a moment."""
+    if len(column) <= _PART_ROWS:
+        yield column
+        return
+    rows = np.arange(len(column)) if column.rows is None else column.rows
+    for first in range(0, len(column), _PART_ROWS):
+        part = slice(first, first + _PART_ROWS)
+        yield Column(column.name, column.kind, column.values[part], rows[part])
 
 
-def _taken(values: list[bytes | None], column: Column) -> list[bytes | None]:
-    return values if column.rows is None else [values[row] for row in column.rows]
-
-
-def _rows(parts: Sequence[_Part]) -> PointRows:
-    first, counts = parts[0], [len(part.column) for part in parts]
-    has_metadata = first.metadata is not None
+def _point_rows(frame: Frame, column: Column, facts: _Facts, shape: int) -> PointRows:
     return PointRows(
-        name=first.column.name,
-        kind=first.column.kind,
-        device_ids=np.repeat(np.array([part.batch.device_id for part in parts], np.int32), counts),
-        user_ids=np.repeat(np.array([part.user_id for part in parts], np.int32), counts) if first.user_id else None,
-        timestamps=np.concatenate([part.column.timestamps(part.batch.timestamps) for part in parts]),
-        values=np.concatenate([part.column.values for part in parts]),
-        metadata=[one for part in parts for one in part.metadata or ()] if has_metadata else None,
-        quality=np.concatenate([part.quality for part in parts]),
+        name=column.name,
+        kind=column.kind,
+        device_ids=column.of_rows(frame.device_ids),
+        user_ids=column.of_rows(facts.user_ids) if shape & _OWNED else None,
+        timestamps=column.of_rows(frame.timestamps),
+        values=column.values,
+        metadata=_of_rows(facts.metadata, column) if shape & _DESCRIBED else None,
+        quality=column.of_rows(facts.quality),
     )
 
 
-def _quality(batch: Batch) -> NDArray[np.int32]:
+def _of_rows(metadata: Mapping[int, bytes], column: Column) -> list[bytes]:
+    return [metadata[row] for row in (range(len(column)) if column.rows is None else column.rows.tolist())]
+
+
+#: Bits of a row's shape: it has an owner, it has metadata.
+_OWNED: Final = 1
+_DESCRIBED: Final = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Facts:
+    """What the rows of a frame carry beside their values: owners (0: none), metadata as JSON, quality_flag.
+
+    ``metadata`` is by row, where a row has any; ``shapes`` are bits by row.
+    """
+
+    user_ids: NDArray[np.int32]
+    metadata: dict[int, bytes]
+    quality: NDArray[np.int32]
+    shapes: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, frame: Frame, owner_of: OwnerLookup) -> _Facts:
+        user_ids, metadata = _user_ids(frame, owner_of), _metadata_json(frame.columns)
+        shapes = np.where(user_ids != 0, np.int8(_OWNED), np.int8(0))
+        shapes[list(metadata)] |= _DESCRIBED
+        return cls(user_ids, metadata, _quality(frame), shapes)
+
+
+def _user_ids(frame: Frame, owner_of: OwnerLookup) -> NDArray[np.int32]:
+    sizes = np.diff(frame.starts)
+    device_ids = frame.device_ids[frame.starts[:-1][sizes > 0]].tolist()
+    return np.repeat(np.array([owner_of(device_id) for device_id in device_ids], np.int32), sizes[sizes > 0])
+
+
+def _quality(frame: Frame) -> NDArray[np.int32]:
     """quality_flag by row, as this write carries it; 0 where it does not."""
-    quality = np.zeros(len(batch.timestamps), np.int32)
-    for column in batch.columns:
+    quality = np.zeros(len(frame.timestamps), np.int32)
+    for column in frame.columns:
         if column.name == QUALITY_SERIES and column.kind is Kind.INTEGER:
             quality[slice(None) if column.rows is None else column.rows] = np.clip(column.values, -(2**31), 2**31 - 1)
     return quality
 
 
-def _metadata_json(batch: Batch) -> list[bytes | None] | None:
-    """The metadata that this write carries, as a JSON object by row; None where no row has any."""
-    columns = [column for column in batch.columns if is_metadata(column.name) and column.name != QUALITY_SERIES]
-    if not columns:
-        return None
-    members: list[list[str]] = [[] for _ in batch.timestamps]
+def _metadata_json(columns: Sequence[Column]) -> dict[int, bytes]:
+    """The metadata that this write carries, as a JSON object by row; rows without any are left out."""
+    members: dict[int, list[str]] = {}
     for column in columns:
+        if not is_metadata(column.name) or column.name == QUALITY_SERIES:
+            continue
         key = json.dumps(column.name.removeprefix(METADATA_PREFIX), ensure_ascii=False)
-        rows = range(len(members)) if column.rows is None else column.rows
+        rows = range(len(column)) if column.rows is None else column.rows.tolist()
         for row, value in zip(rows, column.values.tolist(), strict=True):
-            members[row].append(f"{key}:{_json(column.kind, value)}")
-    return [f"{{{','.join(one)}}}".encode() if one else None for one in members]
+            members.setdefault(row, []).append(f"{key}:{_json(column.kind, value)}")
+    return {row: f"{{{','.join(own)}}}".encode() for row, own in members.items()}
 
 
 def _json(kind: Kind, value: Any) -> str:

@@ -1,20 +1,23 @@
 """Encodes points as rows of PostgreSQL's binary COPY format, with numpy.
 
-Rows of one measurement and kind have the same shape, so that their fixed parts are one structured array. Format:
-"Binary Format" in PostgreSQL's documentation of COPY.
+Rows of one measurement and kind have one shape, but for the lengths of their texts. Format: "Binary Format" in
+PostgreSQL's documentation of COPY.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.stores.batch import Kind, Timestamps, Values
+from iotflow_server.stores.batch import Kind, Rows, Timestamps, Values
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
+from iotflow_server.stores.postgres.shapes import NULL, Part, int4, rows_of
+from iotflow_server.stores.postgres.texts import Texts
 
 #: The columns of a row, in this order.
 COLUMNS: Final = (
@@ -23,13 +26,31 @@ COLUMNS: Final = (
 )  # fmt: skip
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
-_NULL: Final = -1
 _JSONB_VERSION: Final = b"\x01"
+_NUMBER: Final[tuple[Part, ...]] = (int4(8), ("number", ">f8"))
+#: The fields from numeric_value to json_value, by kind; of a text those before its own.
+_VALUE: Final[dict[Kind, tuple[Part, ...]]] = {
+    Kind.NUMERIC: (*_NUMBER, NULL * 4),
+    Kind.INTEGER: (*_NUMBER, int4(8), ("integer", ">i8"), NULL * 3),
+    Kind.BOOLEAN: (NULL * 3, int4(1), ("boolean", "?"), NULL),
+    Kind.TEXT: (NULL * 2,),
+    Kind.JSON: (NULL * 4,),
+}
+#: boolean_value and json_value.
+_AFTER_TEXT: Final = NULL * 2
+#: metadata and quality_flag.
+_END: Final[tuple[Part, ...]] = (NULL, int4(4), ("quality", ">i4"))
+_NUMBERS: Final = frozenset({"number", "integer", "boolean"})
+#: Texts of as many lengths as this part of their number are not worth sorting by length.
+_FEW: Final = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointRows:
-    """Points of one measurement and kind, of any devices. ``metadata`` is JSON by row, where any has it."""
+    """Points of one measurement and kind, of any devices, in columns of equal length.
+
+    ``values`` are object arrays of str for TEXT and JSON. ``metadata`` is JSON by row, None where they have none.
+    """
 
     name: str
     kind: Kind
@@ -37,107 +58,102 @@ class PointRows:
     user_ids: NDArray[np.int32] | None
     timestamps: Timestamps
     values: Values
-    metadata: Sequence[bytes | None] | None
+    metadata: Sequence[bytes] | None
     quality: NDArray[np.int32]
 
-
-def encode(rows: PointRows) -> bytes:
-    """Return the rows in binary COPY format, without header and trailer."""
-    head, tail = _head(rows), _tail(rows)
-    if rows.metadata is None and rows.kind not in (Kind.TEXT, Kind.JSON):
-        return _side_by_side(head, tail)
-    return b"".join(_row_by_row(rows, head, tail))
+    def __len__(self) -> int:
+        return len(self.timestamps)
 
 
-def _head(rows: PointRows) -> NDArray[Any]:
-    """The fields before text_value, and those up to json_value where none of them varies in length."""
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedRows:
+    """Rows in binary, and which point each of them is; None: all points in their order."""
+
+    data: bytes
+    points: Rows | None = None
+
+
+def encode(rows: PointRows) -> Iterator[EncodedRows]:
+    """Yield the rows in binary COPY format, without header and trailer."""
+    if rows.metadata is not None:
+        yield EncodedRows(_row_by_row(rows, rows.metadata))
+    elif rows.kind in (Kind.TEXT, Kind.JSON):
+        yield from _by_length(rows)
+    else:
+        yield EncodedRows(_alike(rows, (*_VALUE[rows.kind], *_END), slice(None)).tobytes())
+
+
+def _by_length(rows: PointRows) -> Iterator[EncodedRows]:
+    texts = Texts.of(rows.values.tolist())
+    groups = list(texts.by_length())
+    if len(groups) * _FEW > len(rows):
+        yield EncodedRows(_row_by_row(rows, repeat(None)))
+        return
+    for points in groups:
+        out = _alike(rows, _text_of(rows.kind, int(texts.lengths[points[0]])), points)
+        if "text" in (out.dtype.names or ()):
+            out["text"] = texts.matrix(points).view(out.dtype["text"])[:, 0]
+        yield EncodedRows(out.tobytes(), points)
+
+
+def _text_of(kind: Kind, length: int) -> tuple[Part, ...]:
+    text: tuple[Part, ...] = (("text", f"V{length}"),) if length else ()
+    if kind is Kind.JSON:
+        return (*_VALUE[kind], int4(length + 1), _JSONB_VERSION, *text, *_END)
+    return (*_VALUE[kind], int4(length), *text, _AFTER_TEXT, *_END)
+
+
+def _alike(rows: PointRows, after_key: Sequence[Part], points: Rows | slice) -> NDArray[Any]:
+    """Some of the points as rows, with all but their texts."""
+    device_ids = rows.device_ids[points]
+    out = rows_of((*_key(rows), *after_key), len(device_ids))
+    out["device"], out["time"] = device_ids, rows.timestamps[points] - EPOCH_SHIFT
+    if rows.user_ids is not None:
+        out["user"] = rows.user_ids[points]
+    fields = out.dtype.names or ()
+    if "quality" in fields:
+        out["quality"] = rows.quality[points]
+    for field in _NUMBERS.intersection(fields):
+        out[field] = rows.values[points]
+    return out
+
+
+def _key(rows: PointRows) -> Iterator[Part]:
     name = rows.name.encode()
-    fields: list[tuple[Any, ...]] = [
-        ("count", ">i2"), ("device_length", ">i4"), ("device", ">i4"), ("user_length", ">i4"),
-    ]  # fmt: skip
-    if rows.user_ids is not None:
-        fields.append(("user", ">i4"))
-    fields += [("time_length", ">i4"), ("time", ">i8"), ("name_length", ">i4"), ("name", f"V{len(name)}")]
-    head = np.empty(len(rows.timestamps), np.dtype(fields + _value_fields(rows.kind)))
-    head["count"], head["device_length"], head["device"] = len(COLUMNS), 4, rows.device_ids
-    head["user_length"] = _NULL if rows.user_ids is None else 4
-    if rows.user_ids is not None:
-        head["user"] = rows.user_ids
-    head["time_length"], head["time"] = 8, rows.timestamps - EPOCH_SHIFT
-    head["name_length"], head["name"] = len(name), np.void(name)
-    _fill_values(head, rows)
-    return head
+    yield from (len(COLUMNS).to_bytes(2, "big"), int4(4), ("device", ">i4"))
+    yield from (NULL,) if rows.user_ids is None else (int4(4), ("user", ">i4"))
+    yield from (int4(8), ("time", ">i8"), int4(len(name)), name)
 
 
-def _value_fields(kind: Kind) -> list[tuple[Any, ...]]:
-    numeric: list[tuple[Any, ...]] = [("numeric_length", ">i4"), ("numeric", ">f8")]
-    null = ">i4"
-    match kind:
-        case Kind.NUMERIC:
-            return [*numeric, ("integer_length", null), ("nulls", null, (3,))]
-        case Kind.INTEGER:
-            return [*numeric, ("integer_length", ">i4"), ("integer", ">i8"), ("nulls", null, (3,))]
-        case Kind.BOOLEAN:
-            return [("nulls", null, (3,)), ("boolean_length", ">i4"), ("boolean", "?"), ("json_length", null)]
-        case Kind.TEXT:
-            return [("nulls", null, (2,))]
-        case Kind.JSON:
-            return [("nulls", null, (4,))]
+def _row_by_row(rows: PointRows, metadata: Iterable[bytes | None]) -> bytes:
+    """Rows whose lengths differ; slow."""
+    heads = _alike(rows, _VALUE[rows.kind], slice(None))
+    qualities = _each(rows_of((int4(4), ("quality", ">i4")), len(rows)), quality=rows.quality)
+    values = map(_TEXT_FIELD[rows.kind], rows.values)
+    parts = zip(_each(heads), values, map(_jsonb, metadata), qualities, strict=False)
+    return b"".join(chain.from_iterable(parts))
 
 
-def _fill_values(head: NDArray[Any], rows: PointRows) -> None:
-    head["nulls"] = _NULL
-    match rows.kind:
-        case Kind.NUMERIC:
-            head["numeric_length"], head["numeric"], head["integer_length"] = 8, rows.values, _NULL
-        case Kind.INTEGER:
-            head["numeric_length"], head["numeric"] = 8, rows.values
-            head["integer_length"], head["integer"] = 8, rows.values
-        case Kind.BOOLEAN:
-            head["boolean_length"], head["boolean"], head["json_length"] = 1, rows.values, _NULL
-        case _:
-            pass
-
-
-def _tail(rows: PointRows) -> NDArray[Any]:
-    """quality_flag, and before it metadata where that is null."""
-    fields: list[tuple[Any, ...]] = [("quality_length", ">i4"), ("quality", ">i4")]
-    if rows.metadata is None and rows.kind not in (Kind.TEXT, Kind.JSON):
-        fields.insert(0, ("metadata_length", ">i4"))
-    tail = np.empty(len(rows.timestamps), np.dtype(fields))
-    if "metadata_length" in (tail.dtype.names or ()):
-        tail["metadata_length"] = _NULL
-    tail["quality_length"], tail["quality"] = 4, rows.quality
-    return tail
-
-
-def _side_by_side(head: NDArray[Any], tail: NDArray[Any]) -> bytes:
-    count = len(head)
-    bytes_of = (head.view(np.uint8).reshape(count, -1), tail.view(np.uint8).reshape(count, -1))
-    return np.concatenate(bytes_of, axis=1).tobytes()
-
-
-def _row_by_row(rows: PointRows, head: NDArray[Any], tail: NDArray[Any]) -> Iterable[bytes | memoryview]:
-    heads, tails = memoryview(head.tobytes()), memoryview(tail.tobytes())
-    before, after = head.dtype.itemsize, tail.dtype.itemsize
-    metadata = rows.metadata or [None] * len(rows.timestamps)
-    for index, value in enumerate(rows.values):
-        yield heads[index * before : (index + 1) * before]
-        if rows.kind is Kind.TEXT:
-            # After text_value come boolean_value and json_value, both null.
-            yield _field(value.encode()) + _NULL_FIELDS
-        elif rows.kind is Kind.JSON:
-            yield _field(_JSONB_VERSION + value.encode())
-        yield _jsonb(metadata[index])
-        yield tails[index * after : (index + 1) * after]
-
-
-_NULL_FIELDS: Final = b"\xff\xff\xff\xff" * 2
-
-
-def _jsonb(text: bytes | None) -> bytes:
-    return b"\xff\xff\xff\xff" if text is None else _field(_JSONB_VERSION + text)
+def _each(rows: NDArray[Any], **fields: NDArray[Any]) -> Iterator[memoryview]:
+    for name, values in fields.items():
+        rows[name] = values
+    data, size = memoryview(rows.tobytes()), rows.dtype.itemsize
+    return (data[at : at + size] for at in range(0, len(data), size))
 
 
 def _field(content: bytes) -> bytes:
-    return len(content).to_bytes(4, "big") + content
+    return int4(len(content)) + content
+
+
+def _jsonb(text: bytes | None) -> bytes:
+    return NULL if text is None else _field(_JSONB_VERSION + text)
+
+
+#: What of a value of a kind stands outside the fields of fixed length.
+_TEXT_FIELD: Final[dict[Kind, Callable[[Any], bytes]]] = {
+    Kind.NUMERIC: lambda _: b"",
+    Kind.INTEGER: lambda _: b"",
+    Kind.BOOLEAN: lambda _: b"",
+    Kind.TEXT: lambda text: _field(text.encode()) + _AFTER_TEXT,
+    Kind.JSON: lambda text: _jsonb(text.encode()),
+}

@@ -52,3 +52,9 @@ DELETE_DATA: Final = f"DELETE FROM {DATA_TABLE} WHERE {_SELECTED}"
 DELETE_METADATA: Final = (
     f"DELETE FROM {METADATA_TABLE} WHERE device_id = ANY ($1::integer[]) AND timestamp >= $2 AND timestamp < $3"
 )
+
+
+def overwriting_devices(table: str) -> str:
+    """The devices of staged rows whose keys are in their table already."""
+    key = _KEY[table]
+    return f"SELECT DISTINCT device_id FROM {staging(table)} JOIN {table} USING ({key})"

@@ -1,0 +1,71 @@
+"""Messages that write: what they hold, and the two ways to make batches of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from iotflow.telemetry.v1.value_pb2 import ColumnBatch, TelemetryRecord
+from iotflow_server.api.decode_columns import DecodedColumns
+from iotflow_server.api.decode_records import DecodedRecords
+from iotflow_server.api.decoded import Decoded, DecodingRules
+from iotflow_server.api.plain_columns import PlainColumns
+from iotflow_server.api.plain_records import add_plain_records
+from iotflow_server.stores.frame_builder import FrameBuilder
+
+
+class WriteMessage(Protocol):
+    """A message as it came."""
+
+    @property
+    def devices(self) -> frozenset[int]:
+        """The devices that it names, as far as they can be devices."""
+
+    @property
+    def nbytes(self) -> int:
+        """Its size, in bytes."""
+
+    def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
+        """Add its batches and return their points, if nothing about them is special; or add none and return None."""
+
+    def decode(self, rules: DecodingRules) -> Decoded:
+        """Decode it with care. The batches are the same."""
+
+
+class ColumnsMessage:
+    """Batches in columns."""
+
+    __slots__ = ("_batches", "_plain", "devices", "nbytes")
+
+    def __init__(self, batches: Sequence[ColumnBatch], nbytes: int, plain: PlainColumns) -> None:
+        self._batches = batches
+        self._plain = plain
+        self.devices = frozenset([batch.device_id for batch in batches if batch.device_id > 0])
+        self.nbytes = nbytes
+
+    def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
+        """See :class:`WriteMessage`."""
+        return self._plain.add(self._batches, rules.precision_us, frame)
+
+    def decode(self, rules: DecodingRules) -> DecodedColumns:
+        """See :class:`WriteMessage`."""
+        return DecodedColumns(self._batches, rules)
+
+
+class RecordsMessage:
+    """Records."""
+
+    __slots__ = ("_records", "devices", "nbytes")
+
+    def __init__(self, records: Sequence[TelemetryRecord], nbytes: int) -> None:
+        self._records = records
+        self.devices = frozenset([record.device_id for record in records if record.device_id > 0])
+        self.nbytes = nbytes
+
+    def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
+        """See :class:`WriteMessage`."""
+        return add_plain_records(self._records, rules, frame)
+
+    def decode(self, rules: DecodingRules) -> DecodedRecords:
+        """See :class:`WriteMessage`."""
+        return DecodedRecords(self._records, rules)
