@@ -65,7 +65,8 @@ class PendingWrite:
     def result(self, outcome: WriteOutcome) -> WriteResult:
         """Translate the outcome of writing the batches."""
         if self._decoded is None and not outcome.refusals:
-            return WriteResult(self._points, (), outcome.stored_in, outcome.precision_us)
+            stored_in = outcome.stored_in if self._points else ()
+            return WriteResult(self._points, (), stored_in, outcome.precision_us)
         decoded = self._decoded or self._decode()
         late = [
             rejection

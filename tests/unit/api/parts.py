@@ -16,6 +16,7 @@ from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.config import Settings
 from iotflow_server.ingest.budget import ByteBudget
+from iotflow_server.ingest.writable import Writable
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.aggregate_query import AggregateQuery
@@ -27,6 +28,7 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
 from iotflow_server.server import TelemetryServer
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
 
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 class Ingest:
     """Keeps batches in a list, once the gate is open."""
 
-    time_precision_us = 1
-
     def __init__(self, limit: int = 1 << 30) -> None:
         self.budget = ByteBudget(limit)
         self.gate = asyncio.Event()
@@ -50,8 +50,36 @@ class Ingest:
         self.refusals: tuple[Refusal, ...] = ()
         self.failure: Exception | None = None
         self.arrival = asyncio.Event()
+        self.under_way: set[asyncio.Task[WriteOutcome]] = set()
 
-    async def write(self, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
+    def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
+        done: asyncio.Future[WriteOutcome] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._write(writable))
+        self.under_way.add(task)
+        task.add_done_callback(lambda _: self._ended(task, done))
+        return done
+
+    def _ended(self, task: asyncio.Task[WriteOutcome], done: asyncio.Future[WriteOutcome]) -> None:
+        self.under_way.discard(task)
+        error = task.exception()
+        if done.done():
+            return
+        if error is None:
+            done.set_result(task.result())
+        else:
+            done.set_exception(error)
+            done.exception()
+
+    async def _write(self, writable: Writable) -> WriteOutcome:
+        frame = FrameBuilder()
+        writable.add_to(frame, 1)
+        batches = list(frame.build())
+        try:
+            return await self._store(batches) if batches else WriteOutcome((StoreName.POSTGRES,))
+        finally:
+            self.budget.release(writable.nbytes)
+
+    async def _store(self, batches: Sequence[Batch]) -> WriteOutcome:
         self.begun.append(batches)
         self.arrival.set()
         await self.gate.wait()
@@ -235,6 +263,7 @@ async def running(inflight: int = 1 << 30, **settings: Any) -> AsyncIterator[Edg
         finally:
             edge.ingest.gate.set()
             await edge.server.stop(5)
+            await asyncio.gather(*edge.ingest.under_way, return_exceptions=True)
     left = {task for task in asyncio.all_tasks() - before if not task.done() and "iotflow" in repr(task.get_coro())}
     assert left == set()
 

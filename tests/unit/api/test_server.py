@@ -64,6 +64,7 @@ async def test_calls_that_outlast_the_grace_are_cancelled_but_their_writes_are_f
             await write
         edge.ingest.gate.set()
         await stopping
+        await asyncio.gather(*edge.ingest.under_way)
         assert len(edge.ingest.written) == 1
 
 

@@ -13,11 +13,33 @@ from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError
+from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.name import StoreName
 
 
 def batch(device_id: int, mark: int = 0) -> Batch:
     return Batch(device_id, np.array([mark], dtype=np.int64), ())
+
+
+class Points:
+    """Batches of a message."""
+
+    def __init__(self, batches: Sequence[Batch], nbytes: int) -> None:
+        self.batches = batches
+        self.devices = frozenset(batch.device_id for batch in batches)
+        self.nbytes = nbytes
+
+    def add_to(self, frame: FrameBuilder, precision_us: int) -> None:
+        for each in self.batches:
+            frame.add_batch(each)
+
+
+def group_committer(writer: Writer) -> GroupCommitter:
+    return GroupCommitter(writer, lambda: 1, lambda _: None)
+
+
+async def submit(committer: GroupCommitter, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
+    return await committer.submit(Points(batches, nbytes))
 
 
 class Writer:
@@ -49,9 +71,9 @@ async def settle() -> None:
 
 async def test_what_arrives_during_a_flush_becomes_the_next() -> None:
     writer = Writer()
-    committer = GroupCommitter(writer)
+    committer = group_committer(writer)
     committer.start()
-    calls = [asyncio.create_task(committer.submit([batch(1, mark)], 1)) for mark in range(4)]
+    calls = [asyncio.create_task(submit(committer, [batch(1, mark)], 1)) for mark in range(4)]
     await settle()
     assert writer.flushes == [[(1, 0), (1, 1), (1, 2), (1, 3)]] or writer.flushes == [[(1, 0)]]
     writer.gate.set()
@@ -62,13 +84,13 @@ async def test_what_arrives_during_a_flush_becomes_the_next() -> None:
 
 async def test_a_device_is_never_in_two_flushes_at_once_and_keeps_its_order() -> None:
     writer = Writer()
-    committer = GroupCommitter(writer)
+    committer = group_committer(writer)
     committer.start()
-    first = asyncio.create_task(committer.submit([batch(1, 1)], 1))
+    first = asyncio.create_task(submit(committer, [batch(1, 1)], 1))
     await settle()
-    both = asyncio.create_task(committer.submit([batch(1, 2), batch(2, 2)], 1))
-    other = asyncio.create_task(committer.submit([batch(2, 3)], 1))
-    free = asyncio.create_task(committer.submit([batch(3, 4)], 1))
+    both = asyncio.create_task(submit(committer, [batch(1, 2), batch(2, 2)], 1))
+    other = asyncio.create_task(submit(committer, [batch(2, 3)], 1))
+    free = asyncio.create_task(submit(committer, [batch(3, 4)], 1))
     await settle()
     # Device 3 flows past; device 2 waits behind the submission that waits for device 1.
     assert writer.flushes == [[(1, 1)], [(3, 4)]]
@@ -82,9 +104,9 @@ async def test_a_device_is_never_in_two_flushes_at_once_and_keeps_its_order() ->
 async def test_a_submission_that_the_store_refuses_fails_alone() -> None:
     writer = Writer()
     writer.refuses = {2}
-    committer = GroupCommitter(writer)
-    blocker = asyncio.create_task(committer.submit([batch(9)], 1))
-    calls = [asyncio.create_task(committer.submit([batch(device)], 1)) for device in (1, 2, 3)]
+    committer = group_committer(writer)
+    blocker = asyncio.create_task(submit(committer, [batch(9)], 1))
+    calls = [asyncio.create_task(submit(committer, [batch(device)], 1)) for device in (1, 2, 3)]
     await settle()
     writer.gate.set()
     committer.start()
@@ -97,19 +119,19 @@ async def test_an_absent_store_fails_every_caller_of_the_flush() -> None:
     writer = Writer()
     writer.fails = True
     writer.gate.set()
-    committer = GroupCommitter(writer)
+    committer = group_committer(writer)
     committer.start()
     for _ in range(2):
         with pytest.raises(StoreUnavailableError):
-            await committer.submit([batch(1)], 1)
+            await submit(committer, [batch(1)], 1)
     await committer.stop()
 
 
 async def test_refusals_reach_the_submission_they_belong_to() -> None:
     writer = Writer()
     writer.gate.set()
-    committer = GroupCommitter(writer)
-    calls = [asyncio.create_task(committer.submit(b, 1)) for b in ([batch(1)], [batch(2), batch(66)])]
+    committer = group_committer(writer)
+    calls = [asyncio.create_task(submit(committer, b, 1)) for b in ([batch(1)], [batch(2), batch(66)])]
     await settle()
     committer.start()
     outcomes = await asyncio.gather(*calls)
@@ -120,15 +142,15 @@ async def test_refusals_reach_the_submission_they_belong_to() -> None:
 async def test_nothing_is_written_for_a_held_device_or_while_quiesced() -> None:
     writer = Writer()
     writer.gate.set()
-    committer = GroupCommitter(writer)
+    committer = group_committer(writer)
     committer.start()
     async with committer.lanes.holding(1):
-        held = asyncio.create_task(committer.submit([batch(1)], 1))
-        await committer.submit([batch(2)], 1)
+        held = asyncio.create_task(submit(committer, [batch(1)], 1))
+        await submit(committer, [batch(2)], 1)
         assert not held.done()
     await held
     async with committer.lanes.quiesced():
-        waits = asyncio.create_task(committer.submit([batch(2)], 1))
+        waits = asyncio.create_task(submit(committer, [batch(2)], 1))
         await settle()
         assert not waits.done()
     await waits
@@ -137,9 +159,9 @@ async def test_nothing_is_written_for_a_held_device_or_while_quiesced() -> None:
 
 async def test_stopping_stores_what_was_submitted() -> None:
     writer = Writer()
-    committer = GroupCommitter(writer)
+    committer = group_committer(writer)
     committer.start()
-    calls = [asyncio.create_task(committer.submit([batch(device)], 1)) for device in range(5)]
+    calls = [asyncio.create_task(submit(committer, [batch(device)], 1)) for device in range(5)]
     await settle()
     stop = asyncio.create_task(committer.stop())
     await settle()
@@ -152,13 +174,13 @@ async def test_stopping_stores_what_was_submitted() -> None:
 
 async def test_a_caller_that_goes_away_does_not_stop_the_write() -> None:
     writer = Writer()
-    committer = GroupCommitter(writer)
+    committer = group_committer(writer)
     committer.start()
-    call = asyncio.create_task(committer.submit([batch(1, 7)], 1))
+    call = asyncio.create_task(submit(committer, [batch(1, 7)], 1))
     await settle()
     call.cancel()
     writer.gate.set()
-    await committer.submit([batch(1, 8)], 1)
+    await submit(committer, [batch(1, 8)], 1)
     assert [point for flush in writer.flushes for point in flush] == [(1, 7), (1, 8)]
     await committer.stop()
 
@@ -203,11 +225,11 @@ async def test_a_cancelled_wait_leaves_the_budget_as_it_was() -> None:
 async def test_the_backlog_of_one_device_does_not_keep_others_waiting() -> None:
     writer = Writer()
     writer.gate.set()
-    committer = GroupCommitter(writer)
-    flood = [asyncio.create_task(committer.submit([batch(1, n)], FLUSH_BYTES // 2)) for n in range(20)]
-    flood += [asyncio.create_task(committer.submit([batch(2, n)], FLUSH_BYTES // 2)) for n in range(20)]
+    committer = group_committer(writer)
+    flood = [asyncio.create_task(submit(committer, [batch(1, n)], FLUSH_BYTES // 2)) for n in range(20)]
+    flood += [asyncio.create_task(submit(committer, [batch(2, n)], FLUSH_BYTES // 2)) for n in range(20)]
     await settle()
-    late = asyncio.create_task(committer.submit([batch(3)], 1))
+    late = asyncio.create_task(submit(committer, [batch(3)], 1))
     await settle()
     committer.start()
     await asyncio.gather(late, *flood)
@@ -218,9 +240,9 @@ async def test_the_backlog_of_one_device_does_not_keep_others_waiting() -> None:
 
 async def test_many_waiting_messages_of_a_few_devices_go_in_few_flushes() -> None:
     writer = Writer()
-    committer = GroupCommitter(writer)
+    committer = group_committer(writer)
     committer.start()
-    calls = [asyncio.create_task(committer.submit([batch(n % 4, n)], 1)) for n in range(20_000)]
+    calls = [asyncio.create_task(submit(committer, [batch(n % 4, n)], 1)) for n in range(20_000)]
     await settle()
     writer.gate.set()
     async with asyncio.timeout(20):
