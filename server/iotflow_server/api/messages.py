@@ -10,7 +10,7 @@ from iotflow_server.api.decode_columns import DecodedColumns
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import Decoded, DecodingRules
 from iotflow_server.api.plain_columns import PlainColumns
-from iotflow_server.api.plain_records import add_plain_records
+from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.stores.frame_builder import FrameBuilder
 
 
@@ -55,16 +55,17 @@ class ColumnsMessage:
 class RecordsMessage:
     """Records."""
 
-    __slots__ = ("_records", "devices", "nbytes")
+    __slots__ = ("_plain", "_records", "devices", "nbytes")
 
-    def __init__(self, records: Sequence[TelemetryRecord], nbytes: int) -> None:
+    def __init__(self, records: Sequence[TelemetryRecord], nbytes: int, plain: PlainRecords) -> None:
         self._records = records
+        self._plain = plain
         self.devices = frozenset([record.device_id for record in records if record.device_id > 0])
         self.nbytes = nbytes
 
     def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
         """See :class:`WriteMessage`."""
-        return add_plain_records(self._records, rules, frame)
+        return self._plain.add(self._records, rules, frame)
 
     def decode(self, rules: DecodingRules) -> DecodedRecords:
         """See :class:`WriteMessage`."""

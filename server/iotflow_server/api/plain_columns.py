@@ -13,7 +13,8 @@ import numpy as np
 
 from iotflow.telemetry.v1.value_pb2 import Column as ColumnMessage
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch
-from iotflow_server.api.validate import key_fault, name_fault
+from iotflow_server.api.good_names import GoodNames
+from iotflow_server.api.validate import key_fault
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Kind, Rows, is_metadata
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
@@ -31,8 +32,6 @@ _KINDS: Final = {
 _FEW: Final = 16
 #: In UTF-8 no character takes more bytes.
 _CHARACTER_BYTES: Final = 4
-#: Names found to be good; begun anew beyond so many.
-_MOST_NAMES: Final = 100_000
 
 _Cells = tuple[str, Kind, Sequence[Any], Rows | None]
 _PlainBatch = tuple[int, Sequence[int], list[_Cells]]
@@ -41,9 +40,9 @@ _PlainBatch = tuple[int, Sequence[int], list[_Cells]]
 class PlainColumns:
     """Tells plain messages, and adds their batches to a frame."""
 
-    def __init__(self, max_text_bytes: int) -> None:
+    def __init__(self, names: GoodNames, max_text_bytes: int) -> None:
+        self._names = names
         self._max_text_bytes = max_text_bytes
-        self._names: set[str] = set()
 
     def add(self, messages: Iterable[ColumnBatch], precision_us: int, frame: FrameBuilder) -> int | None:
         """Add all batches and return how many points they have; or add none and return None."""
@@ -75,7 +74,7 @@ class PlainColumns:
         if len(fields) < 2 or fields[0][0].number != _NAME:
             return None
         name, kind, values = fields[0][1], _KINDS.get(fields[1][0].number), fields[1][1]
-        if kind is None or not self._is_good(name):
+        if kind is None or not self._names.is_good(name):
             return None
         rows = None
         if len(fields) > 2:
@@ -101,16 +100,6 @@ class PlainColumns:
                 return None
             facts.append((QUALITY_SERIES, Kind.INTEGER, message.quality_flags, None))
         return facts
-
-    def _is_good(self, name: str) -> bool:
-        if name in self._names:
-            return True
-        if name_fault(name) is not None:
-            return False
-        if len(self._names) == _MOST_NAMES:
-            self._names.clear()
-        self._names.add(name)
-        return True
 
     def _are_plain(self, texts: Sequence[str]) -> bool:
         joined = "".join(texts)

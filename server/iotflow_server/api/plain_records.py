@@ -5,40 +5,71 @@ What is not plain (refused, repeated or unordered in part) is left to decode_rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import numpy as np
 
-from iotflow.telemetry.v1.value_pb2 import TelemetryRecord, Value
+from iotflow.telemetry.v1.value_pb2 import TelemetryRecord
 from iotflow_server.api.decoded import DecodingRules
+from iotflow_server.api.good_names import GoodNames
 from iotflow_server.api.times import microseconds
-from iotflow_server.api.validate import key_fault, name_fault
-from iotflow_server.api.values import kind_of, python_value, value_fault
+from iotflow_server.api.validate import key_fault, text_fault
+from iotflow_server.api.values import FIELDS, kind_of, python_value, value_fault
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Kind
 from iotflow_server.stores.frame_builder import FrameBuilder
 
+#: By field of Value. JSON is left out: it costs more to check than all the rest.
+_KINDS: Final = {field: kind for kind, field in FIELDS.items() if kind is not Kind.JSON}
 
-def add_plain_records(records: Iterable[TelemetryRecord], rules: DecodingRules, frame: FrameBuilder) -> int | None:
-    """Add a batch for each device and return how many points they have; or add nothing and return None."""
-    devices: dict[int, _Device] = {}
-    points, now = 0, rules.clock()
-    for record in records:
-        if record.device_id < 1 or not record.values:
-            return None
-        device = devices.get(record.device_id)
-        if device is None:
-            device = devices[record.device_id] = _Device()
+
+class PlainRecords:
+    """Tells plain messages, and adds their batches to a frame."""
+
+    def __init__(self, names: GoodNames) -> None:
+        self._names = names
+
+    def add(self, records: Iterable[TelemetryRecord], rules: DecodingRules, frame: FrameBuilder) -> int | None:
+        """Add a batch for each device and return how many points they have; or add none and return None."""
+        devices: dict[int, _Device] = {}
+        points = 0
+        for record in records:
+            device = devices.get(record.device_id)
+            if device is None:
+                device = devices[record.device_id] = _Device()
+            if record.device_id < 1 or not record.values or not self._take(record, device, rules):
+                return None
+            points += len(record.values)
+        for device_id, device in devices.items():
+            device.add_to(frame, device_id)
+        return points
+
+    def _take(self, record: TelemetryRecord, device: _Device, rules: DecodingRules) -> bool:
         try:
-            timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else now
+            timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else rules.clock()
         except ValueError:
-            return None
-        if not device.take(record, timestamp - timestamp % rules.precision_us, rules):
-            return None
-        points += len(record.values)
-    for device_id, device in devices.items():
-        device.add_to(frame, device_id)
-    return points
+            return False
+        if not device.begin(timestamp - timestamp % rules.precision_us):
+            return False
+        if record.HasField("quality_flag"):
+            device.put(QUALITY_SERIES, Kind.INTEGER, record.quality_flag)
+        for name, value in record.values.items():
+            field = value.WhichOneof("kind")
+            if field not in _KINDS or not self._names.is_good(name):
+                return False
+            kind, content = _KINDS[field], getattr(value, field)
+            if kind is Kind.TEXT and text_fault(content, rules.max_text_bytes) is not None:
+                return False
+            device.put(name, kind, content)
+        return not record.metadata or self._take_metadata(record, device, rules)
+
+    def _take_metadata(self, record: TelemetryRecord, device: _Device, rules: DecodingRules) -> bool:
+        for key, value in record.metadata.items():
+            kind = kind_of(value)
+            if kind is None or (key_fault(key) or value_fault(kind, value, rules.max_text_bytes)) is not None:
+                return False
+            device.put(METADATA_PREFIX + key, kind, python_value(kind, value))
+        return True
 
 
 class _Device:
@@ -50,33 +81,24 @@ class _Device:
         self._timestamps: list[int] = []
         self._series: dict[tuple[str, Kind], tuple[list[Any], list[int]]] = {}
 
-    def take(self, record: TelemetryRecord, timestamp: int, rules: DecodingRules) -> bool:
-        """Take a record, or return False where it is not plain."""
+    def begin(self, timestamp: int) -> bool:
+        """Begin a record, or return False where it is not later than the last one."""
         if self._timestamps and timestamp <= self._timestamps[-1]:
             return False
         self._timestamps.append(timestamp)
-        if record.HasField("quality_flag"):
-            self._put(QUALITY_SERIES, Kind.INTEGER, record.quality_flag)
-        return self._take_values(record.values, "", rules) and self._take_values(
-            record.metadata, METADATA_PREFIX, rules
-        )
+        return True
+
+    def put(self, name: str, kind: Kind, value: Any) -> None:
+        """Set a value of the record begun last."""
+        series = self._series.get((name, kind))
+        if series is None:
+            series = self._series[name, kind] = ([], [])
+        series[0].append(value)
+        series[1].append(len(self._timestamps) - 1)
 
     def add_to(self, frame: FrameBuilder, device_id: int) -> None:
+        """Add all of it as a batch."""
         frame.begin(device_id, self._timestamps)
         for (name, kind), (values, rows) in self._series.items():
             is_full = len(rows) == len(self._timestamps)
             frame.add(name, kind, values, None if is_full else np.array(rows, np.intp))
-
-    def _take_values(self, values: Mapping[str, Value], prefix: str, rules: DecodingRules) -> bool:
-        for name, value in values.items():
-            kind = kind_of(value)
-            fault = (key_fault if prefix else name_fault)(name) or value_fault(kind, value, rules.max_text_bytes)
-            if fault is not None or kind is None:
-                return False
-            self._put(prefix + name, kind, python_value(kind, value))
-        return True
-
-    def _put(self, name: str, kind: Kind, value: Any) -> None:
-        values, rows = self._series.setdefault((name, kind), ([], []))
-        values.append(value)
-        rows.append(len(self._timestamps) - 1)

@@ -20,9 +20,11 @@ from iotflow_server.api.filters import (
     page_size_of,
     quality_of,
 )
+from iotflow_server.api.good_names import GoodNames
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.messages import RecordsMessage
 from iotflow_server.api.plain_columns import PlainColumns
+from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort
 from iotflow_server.api.write_stream import WriteStream
 from iotflow_server.api.writes import Writes
@@ -46,7 +48,9 @@ class TelemetryService(TelemetryServiceServicer):
         self._registry = registry
         self._writes = writes
         self._filters = Filters(registry, settings.max_devices_per_query)
-        self._plain = PlainColumns(settings.max_text_bytes)
+        names = GoodNames()
+        self._plain_columns = PlainColumns(names, settings.max_text_bytes)
+        self._plain_records = PlainRecords(names)
         self._streams: set[WriteStream] = set()
         self._is_draining = False
 
@@ -63,7 +67,7 @@ class TelemetryService(TelemetryServiceServicer):
         if not 1 <= len(request.records) <= self._settings.max_records:
             limit = f"1 to {self._settings.max_records} records are taken (IOTFLOW_MAX_RECORDS)"
             raise InvalidRequestError(("records", f"{limit}; these are {len(request.records)}"))
-        message = RecordsMessage(request.records, request.ByteSize())
+        message = RecordsMessage(request.records, request.ByteSize(), self._plain_records)
         result = await self._writes.write(await self._writes.prepare(message))
         return pb.WriteTelemetryResponse(
             accepted_points=result.accepted_points,
@@ -78,7 +82,7 @@ class TelemetryService(TelemetryServiceServicer):
         """Store batches in columns, acknowledging in order."""
         if self._is_draining:
             raise DrainingError
-        stream = WriteStream(self._writes, self._plain, self._settings.max_stream_inflight_bytes)
+        stream = WriteStream(self._writes, self._plain_columns, self._settings.max_stream_inflight_bytes)
         self._streams.add(stream)
         try:
             async with aclosing(stream.responses(request_iterator)) as responses:

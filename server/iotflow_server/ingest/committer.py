@@ -19,6 +19,8 @@ from iotflow_server.stores.frame_builder import FrameBuilder
 FLUSH_BYTES = 1 << 19
 #: Flushes under way at once; they never share a device.
 FLUSHES_IN_FLIGHT = 2
+#: Less than that waits for the flush under way to end: two flushes of a few points each cost more than one of both.
+FLUSH_BESIDE_BYTES = 1 << 16
 
 Write = Callable[[Frame], Coroutine[Any, Any, WriteOutcome]]
 
@@ -70,10 +72,15 @@ class GroupCommitter:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while len(self._flushes) < FLUSHES_IN_FLIGHT and (flush := self._take()):
+            while self._may_begin() and (flush := self._take()):
                 self._begin(flush)
             if not self._pending and not self._flushes:
                 self._idle.set()
+
+    def _may_begin(self) -> bool:
+        if not self._flushes:
+            return True
+        return len(self._flushes) < FLUSHES_IN_FLIGHT and self._pending.nbytes >= FLUSH_BESIDE_BYTES
 
     def _take(self) -> list[Submission]:
         return self._pending.take(self.lanes.is_free, FLUSH_BYTES)

@@ -29,12 +29,15 @@ class Pending:
         self._queues: dict[int, deque[Submission]] = {}
         #: Devices whose first submission may be able to go, in the order in which they came to be looked at.
         self._to_look_at: dict[int, None] = {}
+        #: Bytes that all of them hold.
+        self.nbytes = 0
 
     def __bool__(self) -> bool:
         return bool(self._queues)
 
     def add(self, submission: Submission) -> None:
         """Put a submission behind those of its devices."""
+        self.nbytes += submission.nbytes
         for device_id in submission.devices:
             queue = self._queues.get(device_id)
             if queue is None:
@@ -88,6 +91,7 @@ class Pending:
         return first
 
     def _remove(self, submission: Submission) -> None:
+        self.nbytes -= submission.nbytes
         for device_id in submission.devices:
             queue = self._queues[device_id]
             queue.popleft()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Final
 
@@ -10,6 +11,8 @@ import structlog
 from iotflow_server.observability.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
+#: structlog makes a logger for each line before it looks at the level, which is most of a short call's time.
+_stdlib_log = logging.getLogger(__name__)
 
 #: Codes that say that the server, not the caller, could not.
 _SERVER_FAULTS: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "DATA_LOSS"})
@@ -39,15 +42,18 @@ class ObservedCall:
         """Note that the call ended with a status code."""
         seconds = time.perf_counter() - self._begin
         self._metrics.call_ended(self._method, code, seconds)
+        level = _level(code)
+        if not _stdlib_log.isEnabledFor(level):
+            return
         fields = {"method": self._method, "code": code, "milliseconds": round(seconds * 1000, 3), "peer": self._peer}
         if message:
             fields["message"] = message
-        getattr(_log, _level(code))("call ended", action="call_ended", **fields)
+        _log.log(level, "call ended", action="call_ended", **fields)
 
 
-def _level(code: str) -> str:
+def _level(code: str) -> int:
     if code in ("OK", "CANCELLED"):
-        return "debug"
+        return logging.DEBUG
     if code in ("INTERNAL", "UNKNOWN"):
-        return "error"
-    return "warning" if code in _SERVER_FAULTS else "info"
+        return logging.ERROR
+    return logging.WARNING if code in _SERVER_FAULTS else logging.INFO

@@ -15,8 +15,9 @@ from iotflow.telemetry.v1.value_pb2 import ColumnBatch, TelemetryRecord, Value
 from iotflow_server.api.decode_columns import DecodedColumns
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import DecodingRules
+from iotflow_server.api.good_names import GoodNames
 from iotflow_server.api.plain_columns import PlainColumns
-from iotflow_server.api.plain_records import add_plain_records
+from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
@@ -99,7 +100,7 @@ def shown(batches: Sequence[Batch]) -> list[Any]:
 @given(st.lists(batches(), max_size=3), st.sampled_from([1, 1000]))
 def test_plain_columns_are_what_careful_decoding_makes(messages: list[ColumnBatch], precision_us: int) -> None:
     frame = FrameBuilder()
-    points = PlainColumns(LIMIT).add(messages, precision_us, frame)
+    points = PlainColumns(GoodNames(), LIMIT).add(messages, precision_us, frame)
     decoded = DecodedColumns(messages, DecodingRules(precision_us, LIMIT))
     if points is None:
         assert len(frame) == 0
@@ -111,7 +112,7 @@ def test_plain_columns_are_what_careful_decoding_makes(messages: list[ColumnBatc
 @given(st.lists(records(), max_size=5))
 def test_plain_records_are_what_careful_decoding_makes(messages: list[TelemetryRecord]) -> None:
     frame = FrameBuilder()
-    points = add_plain_records(messages, RULES, frame)
+    points = PlainRecords(GoodNames()).add(messages, RULES, frame)
     decoded = DecodedRecords(messages, RULES)
     if points is None:
         assert len(frame) == 0
@@ -133,6 +134,6 @@ def test_what_fleets_send_is_plain(rows: int, missing: list[int]) -> None:
         metadata=[ColumnMessage(name="firmware", text=["1.2"] * rows)],
         quality_flags=[3] * rows,
     )
-    is_plain = PlainColumns(1000).add([message], 1, FrameBuilder()) is not None
+    is_plain = PlainColumns(GoodNames(), 1000).add([message], 1, FrameBuilder()) is not None
     # A column without values is not.
     assert is_plain == (rows > len(missing))

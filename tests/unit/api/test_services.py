@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -274,7 +275,8 @@ async def test_a_long_status_still_fits_the_headers_that_clients_take() -> None:
         assert len(failure.details[PreconditionFailure].violations) > 1
 
 
-async def test_a_query_stream_that_is_cancelled_is_no_error_of_the_server() -> None:
+async def test_a_query_stream_that_is_cancelled_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     async with running() as edge:
         text = Column("a", Kind.TEXT, np.array(["x" * 500_000] * 40, dtype=object))
         edge.queries.batches = [Batch(1, np.arange(40), (text,))]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from iotflow_server.ingest.budget import ByteBudget
-from iotflow_server.ingest.committer import FLUSH_BYTES, GroupCommitter
+from iotflow_server.ingest.committer import FLUSH_BESIDE_BYTES, FLUSH_BYTES, GroupCommitter
 from iotflow_server.ingest.errors import OverloadedError
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
@@ -90,7 +90,7 @@ async def test_a_device_is_never_in_two_flushes_at_once_and_keeps_its_order() ->
     await settle()
     both = asyncio.create_task(submit(committer, [batch(1, 2), batch(2, 2)], 1))
     other = asyncio.create_task(submit(committer, [batch(2, 3)], 1))
-    free = asyncio.create_task(submit(committer, [batch(3, 4)], 1))
+    free = asyncio.create_task(submit(committer, [batch(3, 4)], FLUSH_BESIDE_BYTES))
     await settle()
     # Device 3 flows past; device 2 waits behind the submission that waits for device 1.
     assert writer.flushes == [[(1, 1)], [(3, 4)]]
@@ -98,6 +98,21 @@ async def test_a_device_is_never_in_two_flushes_at_once_and_keeps_its_order() ->
     await asyncio.gather(first, both, other, free)
     written = [point for flush in writer.flushes for point in flush]
     assert written.index((2, 2)) < written.index((2, 3))
+    await committer.stop()
+
+
+async def test_a_few_points_wait_for_the_flush_under_way() -> None:
+    writer = Writer()
+    committer = group_committer(writer)
+    committer.start()
+    calls = [asyncio.create_task(submit(committer, [batch(1)], 1))]
+    await settle()
+    calls += [asyncio.create_task(submit(committer, [batch(device)], 1)) for device in (2, 3, 4)]
+    await settle()
+    assert writer.flushes == [[(1, 0)]]
+    writer.gate.set()
+    await asyncio.gather(*calls)
+    assert writer.flushes[1:] == [[(2, 0), (3, 0), (4, 0)]]
     await committer.stop()
 
 

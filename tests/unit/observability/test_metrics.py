@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import urllib.request
 
 import pytest
@@ -54,7 +55,10 @@ def test_the_exporter_serves_its_own_metrics_and_frees_its_port() -> None:
     ("code", "level"),
     [("OK", "debug"), ("INVALID_ARGUMENT", "info"), ("UNAVAILABLE", "warning"), ("INTERNAL", "error")],
 )
-def test_a_call_is_counted_and_logged_as_loud_as_it_deserves(code: str, level: str) -> None:
+def test_a_call_is_counted_and_logged_as_loud_as_it_deserves(
+    code: str, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     metrics = Metrics()
     with structlog.testing.capture_logs() as lines:
         CallObserver(metrics).begin("/s/M", "ipv4:127.0.0.1:1").end(code, "why")
