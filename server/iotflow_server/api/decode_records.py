@@ -19,15 +19,15 @@ from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Batch, 
 class DecodedRecords:
     """Records as batches, grouped by device; see :class:`~.decoded.Decoded`."""
 
-    def __init__(self, records: Sequence[TelemetryRecord], rules: DecodingRules) -> None:
+    def __init__(self, records: Sequence[TelemetryRecord], rules: DecodingRules, arrival: int) -> None:
+        """``arrival`` is the time of records that have none, in microseconds since 1970."""
         self.rejections: list[Rejection] = []
         self.points = 0
         self.owners: dict[int, int] = {}
         self._records = records
         self._rules = rules
         self._devices: dict[int, DeviceCells] = {}
-        # One moment for the whole request, so that records without a time stay together.
-        self._now = rules.clock()
+        self._arrival = arrival
         for index, record in enumerate(records):
             self._add(index, record)
         self._origins = [
@@ -85,7 +85,7 @@ class DecodedRecords:
         return None
 
     def _timestamp_of(self, record: TelemetryRecord) -> int:
-        timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else self._now
+        timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else self._arrival
         return timestamp - timestamp % self._rules.precision_us
 
     def _takes(self, index: int, name: str, value: Value) -> bool:

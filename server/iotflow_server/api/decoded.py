@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -15,18 +14,12 @@ MAX_DEVICE_ID: Final = 2**31 - 1
 DEVICE_ID_FAULT: Final = f"a device_id must be 1 to {MAX_DEVICE_ID}"
 
 
-def now_us() -> int:
-    """The server's time in microseconds since 1970."""
-    return time.time_ns() // 1000
-
-
 @dataclass(frozen=True, slots=True)
 class DecodingRules:
     """Limits and precision that hold for one message."""
 
     precision_us: int
     max_text_bytes: int
-    clock: Callable[[], int] = now_us
 
 
 class Decoded(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -55,18 +56,20 @@ class ColumnsMessage:
 class RecordsMessage:
     """Records."""
 
-    __slots__ = ("_plain", "_records", "devices", "nbytes")
+    __slots__ = ("_arrival", "_plain", "_records", "devices", "nbytes")
 
     def __init__(self, records: Sequence[TelemetryRecord], nbytes: int, plain: PlainRecords) -> None:
         self._records = records
         self._plain = plain
+        # One moment for all of them, so that records without a time stay together.
+        self._arrival = time.time_ns() // 1000
         self.devices = frozenset([record.device_id for record in records if record.device_id > 0])
         self.nbytes = nbytes
 
     def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
         """See :class:`WriteMessage`."""
-        return self._plain.add(self._records, rules, frame)
+        return self._plain.add(self._records, rules, self._arrival, frame)
 
     def decode(self, rules: DecodingRules) -> DecodedRecords:
         """See :class:`WriteMessage`."""
-        return DecodedRecords(self._records, rules)
+        return DecodedRecords(self._records, rules, self._arrival)

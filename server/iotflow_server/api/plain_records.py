@@ -29,7 +29,9 @@ class PlainRecords:
     def __init__(self, names: GoodNames) -> None:
         self._names = names
 
-    def add(self, records: Iterable[TelemetryRecord], rules: DecodingRules, frame: FrameBuilder) -> int | None:
+    def add(
+        self, records: Iterable[TelemetryRecord], rules: DecodingRules, arrival: int, frame: FrameBuilder
+    ) -> int | None:
         """Add a batch for each device and return how many points they have; or add none and return None."""
         devices: dict[int, _Device] = {}
         points = 0
@@ -37,16 +39,16 @@ class PlainRecords:
             device = devices.get(record.device_id)
             if device is None:
                 device = devices[record.device_id] = _Device()
-            if record.device_id < 1 or not record.values or not self._take(record, device, rules):
+            if record.device_id < 1 or not record.values or not self._take(record, device, rules, arrival):
                 return None
             points += len(record.values)
         for device_id, device in devices.items():
             device.add_to(frame, device_id)
         return points
 
-    def _take(self, record: TelemetryRecord, device: _Device, rules: DecodingRules) -> bool:
+    def _take(self, record: TelemetryRecord, device: _Device, rules: DecodingRules, arrival: int) -> bool:
         try:
-            timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else rules.clock()
+            timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else arrival
         except ValueError:
             return False
         if not device.begin(timestamp - timestamp % rules.precision_us):

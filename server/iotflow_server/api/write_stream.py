@@ -23,6 +23,11 @@ from iotflow_server.stores.name import StoreName
 
 #: An acknowledgement with this many rejections is sent without waiting for more.
 _REJECTIONS_PER_ACK = 100
+#: While more of the stream is under way, an acknowledgement waits for so many messages, but no longer than so many
+#: seconds: to send one costs more than to take a small message in. Who waits for an acknowledgement with nothing else
+#: under way gets it at once.
+_MESSAGES_PER_ACK = 16
+_ACK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +81,10 @@ class WriteStream:
         self._held = 0
         self._room = asyncio.Event()
         self._messages: deque[_Message] = deque()
-        self._arrived = asyncio.Event()
+        self._unsettled = 0
+        self._settled_since_ack = 0
+        self._due = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._has_read_all = False
         self._reader: asyncio.Task[None] | None = None
         self._is_draining = False
@@ -111,6 +119,8 @@ class WriteStream:
             reader.result()
         finally:
             await _ended(reader)
+            if self._timer is not None:
+                self._timer.cancel()
 
     async def _read(self, requests: AsyncIterator[WriteTelemetryStreamRequest]) -> None:
         try:
@@ -118,7 +128,7 @@ class WriteStream:
                 await self._accept(request)
         finally:
             self._has_read_all = True
-            self._arrived.set()
+            self._due.set()
 
     async def _accept(self, request: WriteTelemetryStreamRequest) -> None:
         if request.sequence <= self._sequence:
@@ -130,7 +140,8 @@ class WriteStream:
         outcome = await self._writes.begin(pending)
         self._sequence = request.sequence
         self._messages.append(_Message(request.sequence, pending, outcome))
-        self._arrived.set()
+        self._unsettled += 1
+        outcome.add_done_callback(self._settled)
 
     async def _take_room(self, nbytes: int) -> None:
         # A message larger than the limit goes alone.
@@ -143,28 +154,40 @@ class WriteStream:
         self._held -= nbytes
         self._room.set()
 
+    def _settled(self, outcome: asyncio.Future[WriteOutcome]) -> None:
+        """A message is durable, or has failed: see whether that is worth an acknowledgement now."""
+        self._unsettled -= 1
+        self._settled_since_ack += 1
+        if not self._unsettled or self._settled_since_ack >= _MESSAGES_PER_ACK or outcome.exception() is not None:
+            self._due.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_ACK_SECONDS, self._due.set)
+
     async def _acknowledgements(self) -> AsyncIterator[_Ack]:
-        while await self._has_message():
-            message = self._messages.popleft()
-            ack = _Ack()
-            ack.add(message, self._writes.result(message.pending, await message.outcome))
-            self._add_finished(ack)
-            yield ack
+        while self._messages or not self._has_read_all:
+            await self._due.wait()
+            ack = self._collected()
+            if ack.nbytes:
+                yield ack
+            elif self._messages and self._messages[0].outcome.done():
+                # It has failed: this raises why.
+                self._messages[0].outcome.result()
 
-    async def _has_message(self) -> bool:
-        """Wait for a message; False where none will come."""
-        while not self._messages and not self._has_read_all:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return bool(self._messages)
-
-    def _add_finished(self, ack: _Ack) -> None:
-        """Add the messages that are durable by now."""
-        while self._messages and self._messages[0].outcome.done() and len(ack.rejections) < _REJECTIONS_PER_ACK:
-            if self._messages[0].outcome.exception() is not None:
-                return
+    def _collected(self) -> _Ack:
+        """The messages that are durable by now, up to the first that is not."""
+        self._due.clear()
+        self._settled_since_ack = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        ack = _Ack()
+        while self._messages and self._messages[0].outcome.done():
+            if self._messages[0].outcome.exception() is not None or len(ack.rejections) >= _REJECTIONS_PER_ACK:
+                self._due.set()
+                break
             message = self._messages.popleft()
             ack.add(message, self._writes.result(message.pending, message.outcome.result()))
+        return ack
 
 
 async def _ended(reader: asyncio.Task[None]) -> None:

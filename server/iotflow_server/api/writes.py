@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import Rejection, RejectionReason
-from iotflow_server.api.decoded import Decoded, DecodingRules, now_us
+from iotflow_server.api.decoded import Decoded, DecodingRules
 from iotflow_server.api.messages import WriteMessage
 from iotflow_server.api.ports import IngestPort, RegistryPort
 from iotflow_server.observability.metrics import Metrics
@@ -98,18 +98,15 @@ class Writes:
         self._ingest = ingest
         self._registry = registry
         self._metrics = metrics
-        self._max_text_bytes = max_text_bytes
+        self._rules = DecodingRules(1, max_text_bytes)
 
     async def prepare(self, message: WriteMessage) -> PendingWrite:
         """Register unknown devices, and refuse those that may not register.
 
         :raises StoreUnavailableError: the registry cannot be reached and the phase needs it.
         """
-        # One moment for all of the message, so that records without a time stay together.
-        now = now_us()
-        rules = DecodingRules(1, self._max_text_bytes, lambda: now)
         unknown = [device_id for device_id in message.devices if not self._registry.knows(device_id)]
-        return PendingWrite(message, rules, await self._closed(message, rules, unknown) if unknown else {})
+        return PendingWrite(message, self._rules, await self._closed(message, unknown) if unknown else {})
 
     async def write(self, pending: PendingWrite) -> WriteResult:
         """Write now, or raise.
@@ -134,8 +131,8 @@ class Writes:
             self._metrics.points_rejected(word, rejection.point_count)
         return result
 
-    async def _closed(self, message: WriteMessage, rules: DecodingRules, unknown: Sequence[int]) -> dict[int, str]:
-        owners = message.decode(rules).owners
+    async def _closed(self, message: WriteMessage, unknown: Sequence[int]) -> dict[int, str]:
+        owners = message.decode(self._rules).owners
         users = {device_id: owners[device_id] for device_id in unknown if device_id in owners}
         nonsense = {device_id for device_id, user_id in users.items() if user_id < 0}
         closed = await self._registry.register_unknown({d: u for d, u in users.items() if d not in nonsense})

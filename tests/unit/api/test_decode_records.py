@@ -17,7 +17,7 @@ from iotflow_server.stores.batch import Kind
 from tests.unit.api.held import cells
 
 NOW = 1_700_000_000_123_456
-RULES = DecodingRules(precision_us=1, max_text_bytes=100, clock=lambda: NOW)
+RULES = DecodingRules(precision_us=1, max_text_bytes=100)
 
 
 def record(timestamp: int | None = 5, device_id: int = 1, **values: Any) -> TelemetryRecord:
@@ -65,21 +65,21 @@ def test_batches_hold_what_writing_the_records_one_by_one_would(sent: list[Telem
             expected[message.device_id, name, time] = (Kind[field.upper()], getattr(value, field))
         if message.HasField("quality_flag"):
             expected[message.device_id, "meta_quality_flag", time] = (Kind.INTEGER, message.quality_flag)
-    decoded = DecodedRecords(sent, DecodingRules(precision, 100))
+    decoded = DecodedRecords(sent, DecodingRules(precision, 100), NOW)
     assert cells(decoded.batches) == expected
     assert decoded.points == sum(len(message.values) for message in sent)
     assert not decoded.rejections
 
 
 def test_an_absent_timestamp_is_the_servers_time_at_the_precision() -> None:
-    decoded = DecodedRecords([record(None, a=1)], DecodingRules(1000, 100, lambda: NOW))
+    decoded = DecodedRecords([record(None, a=1)], DecodingRules(1000, 100), NOW)
     assert list(cells(decoded.batches)) == [(1, "a", NOW // 1000 * 1000)]
 
 
 def test_metadata_becomes_series_with_a_prefix() -> None:
     message = record(a=1)
     message.metadata["site"].text = "north"
-    held = cells(DecodedRecords([message], RULES).batches)
+    held = cells(DecodedRecords([message], RULES, NOW).batches)
     assert held[1, "meta_site", 5] == (Kind.TEXT, "north")
 
 
@@ -99,7 +99,7 @@ def test_metadata_becomes_series_with_a_prefix() -> None:
     ],
 )
 def test_a_bad_record_is_rejected_by_its_field(message: TelemetryRecord, field: str, reason: RefusalReason) -> None:
-    rejection = only(DecodedRecords([message], RULES))
+    rejection = only(DecodedRecords([message], RULES, NOW))
     assert (rejection.field, RefusalReason(rejection.reason)) == (field, reason)
 
 
@@ -107,12 +107,12 @@ def test_a_bad_record_is_rejected_by_its_field(message: TelemetryRecord, field: 
 def test_a_timestamp_out_of_range_is_rejected(seconds: int, nanos: int) -> None:
     message = record(a=1)
     message.timestamp.seconds, message.timestamp.nanos = seconds, nanos
-    rejection = only(DecodedRecords([message], RULES))
+    rejection = only(DecodedRecords([message], RULES, NOW))
     assert (rejection.field, rejection.point_count) == ("records[0].timestamp", 1)
 
 
 def test_a_bad_value_leaves_the_rest_of_its_record() -> None:
-    decoded = DecodedRecords([record(good=1, bad=Value())], RULES)
+    decoded = DecodedRecords([record(good=1, bad=Value())], RULES, NOW)
     assert list(cells(decoded.batches)) == [(1, "good", 5)]
     assert decoded.points == 1
 
@@ -120,13 +120,13 @@ def test_a_bad_value_leaves_the_rest_of_its_record() -> None:
 def test_bad_metadata_leaves_the_points() -> None:
     message = record(a=1)
     message.metadata["quality_flag"].integer = 1
-    decoded = DecodedRecords([message], RULES)
+    decoded = DecodedRecords([message], RULES, NOW)
     assert (only(decoded).field, only(decoded).point_count) == ('records[0].metadata["quality_flag"]', 0)
     assert decoded.points == 1
 
 
 def test_an_overwritten_value_of_another_kind_stays_in_an_earlier_batch() -> None:
-    decoded = DecodedRecords([record(a=1), record(a=Value(text="x"))], RULES)
+    decoded = DecodedRecords([record(a=1), record(a=Value(text="x"))], RULES, NOW)
     assert [cells([batch]) for batch in decoded.batches] == [
         {(1, "a", 5): (Kind.NUMERIC, 1.0)},
         {(1, "a", 5): (Kind.TEXT, "x")},
@@ -134,7 +134,7 @@ def test_an_overwritten_value_of_another_kind_stays_in_an_earlier_batch() -> Non
 
 
 def test_a_refusal_names_every_record_that_gave_the_cell() -> None:
-    decoded = DecodedRecords([record(5, a=1), record(7, a=2), record(7, a=3)], RULES)
+    decoded = DecodedRecords([record(5, a=1), record(7, a=2), record(7, a=3)], RULES, NOW)
     refusal = Refusal(0, RefusalReason.TYPE, "no", "a", Kind.NUMERIC, np.array([1]))
     assert [r.field for r in decoded.rejections_of(refusal)] == ['records[1].values["a"]', 'records[2].values["a"]']
 
@@ -142,7 +142,7 @@ def test_a_refusal_names_every_record_that_gave_the_cell() -> None:
 def test_a_refusal_of_a_whole_batch_counts_the_points_of_each_record() -> None:
     message = record(5, a=1, b=2)
     message.quality_flag = 3
-    decoded = DecodedRecords([message, record(7, a=2)], RULES)
+    decoded = DecodedRecords([message, record(7, a=2)], RULES, NOW)
     rejections = list(decoded.rejections_of(Refusal(0, RefusalReason.UNKNOWN_DEVICE, "no")))
     assert [(r.field, r.point_count) for r in rejections] == [("records[0]", 2), ("records[1]", 1)]
 
@@ -151,7 +151,7 @@ def test_a_refusal_of_metadata_names_its_key_and_counts_no_point() -> None:
     message = record(a=1)
     message.metadata["k"].integer = 1
     message.quality_flag = 2
-    decoded = DecodedRecords([message], RULES)
+    decoded = DecodedRecords([message], RULES, NOW)
     fields = [
         (r.field, r.point_count)
         for name in ("meta_k", "meta_quality_flag")

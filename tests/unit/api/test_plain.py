@@ -23,7 +23,7 @@ from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
 LIMIT = 40
-RULES = DecodingRules(1, LIMIT, lambda: 5)
+RULES = DecodingRules(1, LIMIT)
 
 names = st.sampled_from(["a", "b", "c", "meta_x", "", "n" * 101, "ä"])
 texts = st.sampled_from(["", "x", "é", "a\0", "y" * 9, "z" * 41, "ü" * 21])
@@ -112,8 +112,8 @@ def test_plain_columns_are_what_careful_decoding_makes(messages: list[ColumnBatc
 @given(st.lists(records(), max_size=5))
 def test_plain_records_are_what_careful_decoding_makes(messages: list[TelemetryRecord]) -> None:
     frame = FrameBuilder()
-    points = PlainRecords(GoodNames()).add(messages, RULES, frame)
-    decoded = DecodedRecords(messages, RULES)
+    points = PlainRecords(GoodNames()).add(messages, RULES, 5, frame)
+    decoded = DecodedRecords(messages, RULES, 5)
     if points is None:
         assert len(frame) == 0
         return
