@@ -37,6 +37,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         self._observer = observer
         self._max_message_bytes = max_message_bytes
         self._prefix = prefix
+        #: Wrapped handlers by method, of which there are only as many as the services have.
+        self._handlers: dict[str, Handler] = {}
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -51,11 +53,15 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         """Wrap the handler of a method."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        known = self._handlers.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(self._prefix):
             return handler
-        return self._wrapped(handler, method)
+        wrapped = self._handlers[method] = self._wrapped(handler, method)
+        return wrapped
 
     def _wrapped(self, handler: Handler, method: str) -> Handler:
         parse = self._parser(handler.request_deserializer)

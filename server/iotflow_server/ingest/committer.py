@@ -21,6 +21,8 @@ FLUSH_BYTES = 1 << 19
 FLUSHES_IN_FLIGHT = 2
 #: Less than that waits for the flush under way to end: two flushes of a few points each cost more than one of both.
 FLUSH_BESIDE_BYTES = 1 << 16
+#: Turns of the event loop after which a flush begins although submissions still come.
+_MOST_TURNS = 16
 
 Write = Callable[[Frame], Coroutine[Any, Any, WriteOutcome]]
 
@@ -72,10 +74,20 @@ class GroupCommitter:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._all_arrived()
             while self._may_begin() and (flush := self._take()):
                 self._begin(flush)
             if not self._pending and not self._flushes:
                 self._idle.set()
+
+    async def _all_arrived(self) -> None:
+        """Let the event loop take in what has come already: it costs no time, and makes one flush of many."""
+        known = -1
+        for _ in range(_MOST_TURNS):
+            if self._pending.nbytes == known or self._pending.nbytes >= FLUSH_BYTES:
+                return
+            known = self._pending.nbytes
+            await asyncio.sleep(0)
 
     def _may_begin(self) -> bool:
         if not self._flushes:

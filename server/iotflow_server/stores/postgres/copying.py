@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import numpy as np
@@ -21,6 +21,8 @@ from iotflow_server.stores.store import OwnerLookup
 
 #: Classes of SQLSTATE by which the server refuses a value: of its form, or of its size.
 _REFUSING: Final = ("22", "54")
+#: For so few values asyncpg's care of each chunk costs more than it saves.
+_FEW_VALUES: Final = 4096
 _COPY_LINE: Final = re.compile(r"COPY \w+, line (\d+)")
 
 
@@ -36,10 +38,11 @@ class Load:
         """The tables that take a part of it."""
         return tables_of(self.frame)
 
-    async def chunks(self, table: str) -> AsyncIterator[bytes]:
-        """Yield what COPY takes for a table; it is encoded while the server works on what came before."""
-        for chunk in copy_chunks(self.frame, self.owner_of, table):
-            yield chunk
+    def source(self, table: str) -> Any:
+        """What COPY takes for a table: much is encoded while the server works on what came before."""
+        chunks = copy_chunks(self.frame, self.owner_of, table)
+        # asyncpg takes bytes for a path, and any other buffer for what it is; its type stub knows of neither.
+        return memoryview(b"".join(chunks)) if self.frame.value_count <= _FEW_VALUES else _one_by_one(chunks)
 
 
 async def copy_into(connection: Connection, into: str, load: Load, table: str, seconds: float) -> None:
@@ -49,12 +52,17 @@ async def copy_into(connection: Connection, into: str, load: Load, table: str, s
     """
     try:
         async with bounded(connection, seconds):
-            chunks = load.chunks(table)
-            await connection.copy_to_table(into, source=chunks, columns=list(COLUMNS), format="binary")
+            source = load.source(table)
+            await connection.copy_to_table(into, source=source, columns=list(COLUMNS), format="binary")
     except asyncpg.PostgresError as error:
         if not (error.sqlstate or "").startswith(_REFUSING):
             raise
         raise StoreRefusedError(StoreName.POSTGRES, _named(error, load, table)) from error
+
+
+async def _one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
 
 
 def _named(error: asyncpg.PostgresError, load: Load, table: str) -> str:
