@@ -114,7 +114,7 @@ class OwnerChanges:
 
         :raises StoreUnavailableError: PostgreSQL is away.
         """
-        async with self._pool.connection() as connection:
+        async with self._pool.session() as connection:
             listener = Listener(connection, tell)
             try:
                 await listener.begin()
@@ -129,7 +129,7 @@ class OwnerChanges:
         :raises StoreUnavailableError: PostgreSQL is away, or a listener does not confirm; to do it again is harmless.
         """
         # The lock goes with the connection's return to the pool.
-        async with self._pool.connection() as connection:
+        async with self._pool.session() as connection:
             await connection.execute("SELECT pg_advisory_lock($1)", _TURN_LOCK)
             row = await connection.fetchrow(_CHANGE, device_id, user_id)
             if row is None:

@@ -87,6 +87,16 @@ class PostgresPool:
                     connection.terminate()
                     raise
 
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Connection]:
+        """Borrow a connection to lock or listen with; neither outlasts the block."""
+        async with self.connection() as connection:
+            try:
+                yield connection
+            finally:
+                if not connection.is_closed():
+                    await connection.reset(timeout=self.timeout)
+
 
 @asynccontextmanager
 async def bounded(connection: Connection, seconds: float) -> AsyncIterator[None]:
@@ -127,7 +137,7 @@ async def transaction(connection: Connection) -> AsyncIterator[None]:
 
 
 async def _nothing_to_reset(_: object) -> None:
-    """Spare each release of a connection a round trip: nobody here changes a session, and asyncpg rolls back."""
+    """Spare each return of a connection a round trip: who changes a session borrows it as one."""
 
 
 def _place(dsn: str) -> str:
