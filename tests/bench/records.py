@@ -9,7 +9,7 @@ from iotflow.telemetry.v1.value_pb2 import TelemetryRecord, Value
 from tests.bench.fleet import FIELDS, MEASUREMENTS, STEP, values_of
 
 METHOD: Final = "/iotflow.telemetry.v1.TelemetryService/WriteTelemetry"
-DEVICES: Final = 1_000
+DEVICES: Final = 200
 
 
 def request(number: int, begin: int) -> bytes:
