@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +19,7 @@ from iotflow.telemetry._splitting import VALUE_FIELDS, pieces, points_of
 from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch
 
-Cell = tuple[int, int, str, str, Any]
+Cell = tuple[int, int, str, str, str]
 
 ROWS: list[tuple[int, dict[str, Any], dict[str, Any] | None, int | None]] = [
     (1, {"x": 1.5, "ok": True}, None, None),
@@ -44,7 +45,7 @@ def cells(batch: ColumnBatch) -> list[Cell]:
                 for row, value in zip(rows, values, strict=True)
             ]
     found += [
-        (batch.device_id, moment, "quality", "", flag)
+        (batch.device_id, moment, "quality", "", repr(flag))
         for moment, flag in zip(batch.timestamps, batch.quality_flags, strict=False)
     ]
     return found
@@ -74,7 +75,7 @@ def test_rows_become_the_same_cells() -> None:
         for part, given in (("columns", values), ("metadata", metadata or {}))
         for name, value in given.items()
     ]
-    expected += [(row[0], moment, "quality", "", row[3]) for moment, row in enumerate(ROWS) if row[3] is not None]
+    expected += [(row[0], moment, "quality", "", repr(row[3])) for moment, row in enumerate(ROWS) if row[3] is not None]
     assert all_cells(batches) == sorted(expected)
 
 
@@ -142,13 +143,13 @@ def test_small_batches_of_one_device_are_joined_in_a_message() -> None:
 
 def test_joining_keeps_every_cell_and_the_order_of_each_device() -> None:
     chance = random.Random(5)
-    entries, given = [], []
+    entries: list[Entry] = []
+    moments = itertools.count()
     for number in range(1, 200):
         rows = [chance.choice(ROWS) for _ in range(chance.randint(1, 4))]
         batcher = Batcher()
         for device, values, metadata, quality in rows:
-            batcher.add_row(encode_row(device, values, len(given), metadata, quality, 0))
-            given.append(None)
+            batcher.add_row(encode_row(device, values, next(moments), metadata, quality, 0))
         entries.append(entry(number, batcher.take()))
     requests = list(Packer(100).requests(entries))
     sent = [batch for request in requests for batch in request.message.batches]
@@ -204,5 +205,5 @@ def test_a_packer_halves_until_messages_fit_and_gives_up_single_points_that_neve
 )
 def test_a_row_that_cannot_be_sent_is_refused_by_its_field(arguments: Any, field: str) -> None:
     with pytest.raises(InvalidArgumentError) as raised:
-        encode_row(*(*arguments, *[None] * (5 - len(arguments))), 0)
+        encode_row(*[*arguments, None, None][:5], 0)
     assert [violation.field for violation in raised.value.violations] == [field]

@@ -78,7 +78,7 @@ def rejected_points(request: Request, response: pb.WriteTelemetryStreamResponse)
 
 
 def _rejected(batch: ColumnBatch, rejection: pb.Rejection) -> RejectedPoints:
-    rows = rejection.rows or range(len(batch.timestamps))
+    rows = rejection.rows or _rows_of(batch, rejection.measurement)
     return RejectedPoints(
         rejection.device_id,
         rejection.measurement,
@@ -87,6 +87,12 @@ def _rejected(batch: ColumnBatch, rejection: pb.Rejection) -> RejectedPoints:
         rejection.message,
         rejection.point_count,
     )
+
+
+def _rows_of(batch: ColumnBatch, measurement: str) -> Iterable[int]:
+    """The rows with a value; without a measurement, all."""
+    missing = {row for column in batch.columns if column.name == measurement for row in column.missing_rows}
+    return (row for row in range(len(batch.timestamps)) if row not in missing)
 
 
 def _too_large(batch: ColumnBatch) -> RejectedPoints:

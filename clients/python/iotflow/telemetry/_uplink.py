@@ -72,8 +72,11 @@ class Uplink:
         async with self._channel() as channel:
             if await _is_ready(channel):
                 self._connected()
-            # Where there is no connection the stream tells why.
-            await session.run(methods_of(channel)["WriteTelemetryStream"], take)
+            try:
+                # Where there is no connection the stream tells why.
+                await session.run(methods_of(channel)["WriteTelemetryStream"], take)
+            finally:
+                self.is_connected = False
 
     @asynccontextmanager
     async def _channel(self) -> AsyncIterator[grpc.aio.Channel]:
@@ -90,7 +93,6 @@ class Uplink:
         _LOG.info("connected to %s", self._route.address)
 
     def _lost(self, session: Session) -> None:
-        self.is_connected = False
         self._backlog.rewind()
         self._backlog.save_loose(is_wanted=True)
         if session.has_progressed:
