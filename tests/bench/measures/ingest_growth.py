@@ -41,7 +41,8 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
                 to_small.prepare(BEGIN + (fills + number) * fleet.row_span)
                 return small.from_empty(to_small)
 
-            rounds = interleave(on_large, on_small, scale.rounds, CpuMeter(large.processes))
+            both = {name: large.processes[name] + small.processes[name] for name in large.processes}
+            rounds = interleave(on_large, on_small, scale.rounds, CpuMeter(both))
     return rate_result(measure, rounds, "points/s", rows=fills * fleet.points)
 
 
