@@ -204,6 +204,7 @@ def test_a_packer_halves_until_messages_fit_and_gives_up_single_points_that_neve
     ids=repr,
 )
 def test_a_row_that_cannot_be_sent_is_refused_by_its_field(arguments: Any, field: str) -> None:
+    device, values, moment, metadata, quality = [*arguments, None, None][:5]
     with pytest.raises(InvalidArgumentError) as raised:
-        encode_row(*[*arguments, None, None][:5], 0)
+        encode_row(device, values, moment, metadata, quality, 0)
     assert [violation.field for violation in raised.value.violations] == [field]

@@ -49,18 +49,21 @@ class Packer:
         self._too_large_point: int | None = None
 
     def requests(self, entries: Iterable[Entry]) -> Iterator[Request]:
-        """Messages of entries, in order."""
+        """Messages of entries, in order; each has whole entries, or a part of a single one."""
         request = Request()
         for entry in entries:
-            for piece in self._pieces(entry):
-                nbytes, points = piece.ByteSize() + _BATCH_BYTES, points_of(piece)
-                if self._is_hopeless(points, nbytes):
-                    request.hopeless.append(piece)
+            sized = [_Sized(piece) for piece in self._pieces(entry)]
+            if not self._has_room(request, sized):
+                yield request
+                request = Request()
+            for each in sized:
+                if self._is_hopeless(each):
+                    request.hopeless.append(each.batch)
                     continue
-                if request.nbytes and not self._has_room(request, nbytes, points):
+                if not self._has_room(request, [each]):
                     yield request
                     request = Request()
-                request.add(piece, nbytes, points)
+                request.add(each.batch, each.nbytes, each.points)
             request.completes = entry.id
         yield request
 
@@ -78,11 +81,24 @@ class Packer:
         for batch in WriteTelemetryStreamRequest.FromString(entry.payload).batches:
             yield from pieces(batch, self._max_bytes)
 
-    def _is_hopeless(self, points: int, nbytes: int) -> bool:
-        return points <= 1 and self._too_large_point is not None and nbytes >= self._too_large_point
+    def _is_hopeless(self, each: _Sized) -> bool:
+        return each.points <= 1 and self._too_large_point is not None and each.nbytes >= self._too_large_point
 
-    def _has_room(self, request: Request, nbytes: int, points: int) -> bool:
-        return request.nbytes + nbytes <= self._max_bytes and request.points + points <= self._max_points
+    def _has_room(self, request: Request, added: list[_Sized]) -> bool:
+        nbytes = request.nbytes + sum(each.nbytes for each in added)
+        points = request.points + sum(each.points for each in added)
+        return not request.nbytes or (nbytes <= self._max_bytes and points <= self._max_points)
+
+
+class _Sized:
+    """A batch, and what it takes of a message."""
+
+    __slots__ = ("batch", "nbytes", "points")
+
+    def __init__(self, batch: ColumnBatch) -> None:
+        self.batch = batch
+        self.nbytes = batch.ByteSize() + _BATCH_BYTES
+        self.points = points_of(batch)
 
 
 def _shape(batch: ColumnBatch) -> Any:

@@ -32,6 +32,7 @@ class Session:
         self._window_bytes = window_bytes
         self._on_settled = on_settled
         self._sent: deque[Request] = deque()
+        self._partial: list[tuple[Request, WriteTelemetryStreamResponse]] = []
         self._nbytes = 0
         self._sequence = 0
         self._acknowledged = Pulse()
@@ -96,10 +97,17 @@ class Session:
         while self._sent and self._sent[0].message.sequence <= response.acknowledged_sequence:
             request = self._sent.popleft()
             self._nbytes -= request.nbytes
-            self._on_settled(request, response)
+            self._partial.append((request, response))
             if request.completes:
-                self._backlog.acknowledge(request.completes)
+                self._complete(request.completes)
         self._acknowledged.beat()
+
+    def _complete(self, entry_id: int) -> None:
+        # An entry that is only partly acknowledged is sent again after a loss, and must not be counted twice.
+        for request, response in self._partial:
+            self._on_settled(request, response)
+        self._partial.clear()
+        self._backlog.acknowledge(entry_id)
 
 
 async def _ended(*tasks: asyncio.Task[None]) -> None:
