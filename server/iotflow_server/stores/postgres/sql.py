@@ -53,8 +53,25 @@ DELETE_METADATA: Final = (
     f"DELETE FROM {METADATA_TABLE} WHERE device_id = ANY ($1::integer[]) AND timestamp >= $2 AND timestamp < $3"
 )
 
+#: To be run in a transaction: a removal that reads all of the table is wrong, whatever the planner expects of it.
+WALK_INDEXES: Final = "SELECT " + ", ".join(
+    f"set_config('enable_{way}', 'off', true)" for way in ("hashjoin", "mergejoin", "seqscan", "bitmapscan")
+)
 
-def overwriting_devices(table: str) -> str:
-    """The devices of staged rows whose keys are in their table already."""
-    key = _KEY[table]
-    return f"SELECT DISTINCT device_id FROM {staging(table)} JOIN {table} USING ({key})"
+
+def remove(table: str) -> str:
+    """Delete points of devices $1 and measurements $2, and return the devices that had some.
+
+    The timestamps of each device are $3 to $4 of all those in $5, where they ascend: the index is walked once for each
+    series.
+    """
+    return f"""
+WITH removed AS (
+    DELETE FROM {table} AS point
+    USING unnest($1::integer[], $3::integer[], $4::integer[]) AS written (device_id, first, last)
+    WHERE point.device_id = written.device_id AND measurement_name = ANY ($2::text[])
+        AND timestamp = ANY (($5::timestamptz[])[first:last])
+    RETURNING point.device_id
+)
+SELECT DISTINCT device_id FROM removed
+"""

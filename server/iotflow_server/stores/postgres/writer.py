@@ -1,4 +1,4 @@
-"""Writes points: an optimistic COPY, and where keys exist already an upsert of the same rows."""
+"""Writes points: an optimistic COPY, and where keys exist already a removal of those before it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from iotflow_server.stores.postgres.copying import Load, copy_into
 from iotflow_server.stores.postgres.overwriters import Overwriters
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
+from iotflow_server.stores.postgres.removal import remove
 from iotflow_server.stores.store import OwnerLookup
 
 #: Times that a write is tried again after it lost against another transaction.
 _LOST_TRIES: Final = 5
 _LOST: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+#: What a COPY ends with that meets points, of the table or of another transaction.
+_MET: Final = (asyncpg.UniqueViolationError, *_LOST)
+_REPLACE_TRIES: Final = 3
 #: More values than that are put in order in a thread, lest the event loop stand still.
 _LOOP_VALUES: Final = 100_000
 
@@ -44,26 +48,26 @@ class PointWriter:
         """Store all batches or none."""
         frame = await _resolved(Frame.of(batches))
         fresh, again = self._overwriters.split(frame)
-        copied, upserted = Load(fresh, self._owner_of), Load(again, self._owner_of)
-        if not copied.tables and not upserted.tables:
+        copied, replaced = Load(fresh, self._owner_of), Load(again, self._owner_of)
+        if not copied.tables and not replaced.tables:
             return
         async with self._pool.connection() as connection:
             try:
-                await self._store(connection, frame, copied, upserted)
+                await self._store(connection, frame, copied, replaced)
             except asyncpg.CheckViolationError:
                 # Somebody has dropped a partition that was known.
                 self._partitions.forget()
-                await self._store(connection, frame, copied, upserted)
+                await self._store(connection, frame, copied, replaced)
 
-    async def _store(self, connection: Connection, frame: Frame, copied: Load, upserted: Load) -> None:
-        await self._make_partitions(connection, copied, upserted)
+    async def _store(self, connection: Connection, frame: Frame, copied: Load, replaced: Load) -> None:
+        await self._make_partitions(connection, copied, replaced)
         try:
-            if upserted.tables:
-                await self._copy_and_upsert(connection, copied, upserted)
+            if replaced.tables:
+                await self._copy_and_replace(connection, copied, replaced)
             else:
                 await self._copy(connection, copied)
-        except (asyncpg.UniqueViolationError, *_LOST):
-            await self._upsert_until_won(connection, Load(frame, self._owner_of))
+        except _MET:
+            await self._replace_until_won(connection, Load(frame, self._owner_of))
 
     async def _make_partitions(self, connection: Connection, *loads: Load) -> None:
         for load in loads:
@@ -82,42 +86,50 @@ class PointWriter:
                 await insert_series(connection, new)
                 await self._copy_all(connection, load)
 
-    async def _copy_and_upsert(self, connection: Connection, copied: Load, upserted: Load) -> None:
-        with self._catalogue.remembering(copied.frame) as new, self._catalogue.remembering(upserted.frame) as also_new:
+    async def _copy_and_replace(self, connection: Connection, copied: Load, replaced: Load) -> None:
+        with self._catalogue.remembering(copied.frame) as new, self._catalogue.remembering(replaced.frame) as also_new:
             async with transaction(connection):
                 await insert_series(connection, {**new, **also_new})
                 await self._copy_all(connection, copied)
-                await self._upsert_all(connection, upserted)
+                overwriting = await self._remove_all(connection, replaced)
+                await self._copy_all(connection, replaced)
+        self._overwriters.note(replaced.frame.devices, overwriting)
 
-    async def _upsert_until_won(self, connection: Connection, load: Load) -> None:
+    async def _replace_until_won(self, connection: Connection, load: Load) -> None:
+        nothing = Load(Frame.of(()), self._owner_of)
+        for _ in range(_REPLACE_TRIES):
+            try:
+                return await self._copy_and_replace(connection, nothing, load)
+            except _MET:
+                # Another process writes the same points.
+                continue
         for _ in range(_LOST_TRIES):
             try:
-                return await self._upsert_and_learn(connection, load)
+                return await self._upsert(connection, load)
             except _LOST:
                 continue
-        return await self._upsert_and_learn(connection, load)
+        return await self._upsert(connection, load)
 
-    async def _upsert_and_learn(self, connection: Connection, load: Load) -> None:
+    async def _upsert(self, connection: Connection, load: Load) -> None:
+        """The dear way, which waits for other writers instead of failing."""
         with self._catalogue.remembering(load.frame) as new:
             async with transaction(connection):
                 await insert_series(connection, new)
-                overwriting = await self._upsert_all(connection, load, learning=True)
-        self._overwriters.note(overwriting)
+                for table in load.tables:
+                    await connection.execute(sql.stage(table))
+                    await copy_into(connection, sql.staging(table), load, table, self._pool.timeout)
+                    await connection.execute(sql.upsert(table))
 
     async def _copy_all(self, connection: Connection, load: Load) -> None:
         for table in load.tables:
             await copy_into(connection, table, load, table, self._pool.timeout)
 
-    async def _upsert_all(self, connection: Connection, load: Load, *, learning: bool = False) -> set[int]:
-        """Upsert, and return the devices that have some of these points already, if that is to be learnt."""
-        overwriting: set[int] = set()
+    async def _remove_all(self, connection: Connection, load: Load) -> set[int]:
+        """Remove what is there of a load; return the devices that had some of it."""
+        found: set[int] = set()
         for table in load.tables:
-            await connection.execute(sql.stage(table))
-            await copy_into(connection, sql.staging(table), load, table, self._pool.timeout)
-            if learning:
-                overwriting.update(row["device_id"] for row in await connection.fetch(sql.overwriting_devices(table)))
-            await connection.execute(sql.upsert(table))
-        return overwriting
+            found |= await remove(connection, load.frame, table)
+        return found
 
 
 async def _resolved(frame: Frame) -> Frame:
