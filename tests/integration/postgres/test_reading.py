@@ -24,17 +24,17 @@ def _long(device: int, name: str, count: int, step: int) -> Batch:
 
 
 async def test_readers_that_pause_keep_nobody_from_writing(each_postgres_store: PostgresStore) -> None:
-    await each_postgres_store.write([_long(1, "n", 30_000, SECOND)])
+    await each_postgres_store.write([_long(1, "n", 120_000, SECOND)])
     async with AsyncExitStack() as stack:
         for _ in range(10):  # More than the pool has connections.
             scan: Any = each_postgres_store.scan(Selection((1,)))
             batches = await stack.enter_async_context(aclosing(scan))
-            assert len((await anext(batches)).timestamps) < 30_000
+            assert len((await anext(batches)).timestamps) < 120_000
         await each_postgres_store.write([point(2, T0, "x", 1.0)])
 
 
 async def test_dense_and_sparse_series_are_read_side_by_side(each_postgres_store: PostgresStore) -> None:
-    written = [_long(1, "dense", 60_000, SECOND), _long(1, "sparse", 30, 2_000 * SECOND)]
+    written = [_long(1, "dense", 120_000, SECOND), _long(1, "sparse", 30, 2_000 * SECOND)]
     written += [_long(1, "meta_n", 20_000, 3 * SECOND)]
     await each_postgres_store.write(written)
     for descending in (False, True):

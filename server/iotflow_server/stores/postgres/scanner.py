@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.batch import Batch, is_metadata
 from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.postgres import read_sql
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
@@ -23,9 +23,11 @@ from iotflow_server.stores.postgres.read_connections import ReadConnections
 from iotflow_server.stores.selection import Scope, Selection
 
 #: Rows that a scan fetches at once, over all series of a device; it holds no more than about twice that many.
-SCAN_ROWS: Final = 20_000
+SCAN_ROWS: Final = 50_000
 #: Rows of one series that it fetches at least.
 _LEAST_ROWS: Final = 50
+#: Statements that read one device at a time, each of some series.
+_STATEMENTS: Final = 2
 #: Long texts in one batch, in bytes; those of one more row may come on top.
 _TEXT_BYTES: Final = 4 << 20
 _IN_SCOPE: Final = {Scope.DATA: (False,), Scope.METADATA: (True,), Scope.BOTH: (False, True)}
@@ -68,16 +70,22 @@ class DeviceScan:
         return MergedSeries([row[0] for row in rows], limit, descending=self._descending)
 
     async def _read(self, series: MergedSeries) -> list[SeriesRows]:
-        names, starts, stops = series.bounds(self._selection.time_range)
-        if not names:
-            return []
+        """The next rows of every hungry series, some series by one statement and some by another at the same time."""
+        wanted = list(zip(*series.bounds(self._selection.time_range), strict=True))
+        parts = [wanted[number::_STATEMENTS] for number in range(min(_STATEMENTS, len(wanted)))]
+        read = await asyncio.gather(*(self._next_rows(part, series.limit) for part in parts))
+        return [rows for part in read for rows in part]
+
+    async def _next_rows(self, wanted: Sequence[tuple[str, int, int]], limit: int) -> list[SeriesRows]:
+        """At most ``limit`` rows of each series (name, start, end)."""
+        has_metadata = any(is_metadata(name) for name, _, _ in wanted)
         rows = await self._connections.fetch(
-            read_sql.next_points(descending=self._descending, metadata=self._selection.scope is not Scope.DATA),
-            [self._device_id] * len(names),
-            names,
-            [start - EPOCH_SHIFT for start in starts],
-            [stop - EPOCH_SHIFT for stop in stops],
-            series.limit,
+            read_sql.next_points(descending=self._descending, metadata=has_metadata),
+            [self._device_id] * len(wanted),
+            [name for name, _, _ in wanted],
+            [start - EPOCH_SHIFT for _, start, _ in wanted],
+            [end - EPOCH_SHIFT for _, _, end in wanted],
+            limit,
             LONGEST_PACKED,
         )
         return [
