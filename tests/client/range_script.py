@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
+import tempfile
 import warnings
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ warnings.simplefilter("error")
 from iotflow.telemetry import (  # noqa: E402
     BlockingTelemetryClient,
     Columns,
+    GatewayWriter,
     InvalidArgumentError,
     Json,
     Record,
@@ -98,6 +101,19 @@ def blocking_client(address: str, device_id: int) -> None:
         assert client.register_device(device_id, 5).user_id == 5
 
 
+async def gateway(address: str, device_id: int) -> None:
+    """Through a spool: rows, and columns that are split over several entries."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with GatewayWriter(address, spool=Path(folder) / "spool", max_spool_bytes=4 << 20) as writer:
+            await writer.write_columns(columns(device_id))
+            for row in range(100):
+                await writer.write(device_id + 1, VALUES, AT + timedelta(seconds=row), {"site": "north"}, 3)
+            await writer.flush()
+            assert writer.status.acknowledged_points == 4 * COUNT - 1 + 100 * len(VALUES), writer.status
+    async with TelemetryClient(address) as client:
+        check((await client.query_columns(device_ids=[device_id]))[device_id, "integer"])
+
+
 def nobody_there() -> None:
     """A service that is away."""
     with BlockingTelemetryClient("127.0.0.1:9") as client:
@@ -113,6 +129,7 @@ def main() -> None:
     address, first_device = sys.argv[1], int(sys.argv[2])
     asyncio.run(asyncio_client(address, first_device))
     blocking_client(address, first_device + 2)
+    asyncio.run(gateway(address, first_device + 3))
     nobody_there()
     print(" ".join(f"{name}=={version(name)}" for name in ("protobuf", "grpcio", "numpy")))  # noqa: T201
 

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from iotflow.telemetry._backoff import Route
 from iotflow.telemetry._errors import DeadlineExceededError
@@ -25,6 +25,8 @@ from iotflow.telemetry._uplink import Uplink, connector
 from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamResponse
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch
 
+#: How long writes that wait for nothing may keep all else from running.
+_TURN_SECONDS: Final = 0.002
 _LOG = logging.getLogger("iotflow.telemetry")
 
 
@@ -63,6 +65,7 @@ class GatewayParts:
         self._on_rejection = _guarded(options.on_rejection)
         self._acknowledged_points = 0
         self._rejected_points = 0
+        self._runs_until = 0.0
         self._saving = asyncio.create_task(self._saver.run(), name="gateway-saver")
         self._sending = asyncio.create_task(self._uplink.run(self._feed.take), name="gateway-uplink")
 
@@ -133,9 +136,10 @@ class GatewayParts:
     async def _taken(self) -> None:
         if self._options.is_durable:
             await self._intake.committed()
-        elif self._intake.seal_when_due():
+        elif self._intake.seal_when_due() or time.monotonic() > self._runs_until:
             # A caller that never waits for anything would keep the stream from running.
             await asyncio.sleep(0)
+            self._runs_until = time.monotonic() + _TURN_SECONDS
 
     async def _stop(self) -> None:
         self._sending.cancel()
