@@ -125,8 +125,8 @@ def test_what_was_kept_arrives_and_no_acknowledged_write_is_undone(steps: list[s
     gateway = run(steps, is_durable=is_durable)
     assert gateway.kept <= gateway.acknowledged
     for key in range(KEYS):
-        newest = max((n for n in gateway.acknowledged if n % KEYS == key), default=None)
-        assert gateway.stored.get(key) == newest
+        # A later one may be stored too, whose acknowledgement was not awaited.
+        assert gateway.stored.get(key, 0) >= max((n for n in gateway.acknowledged if n % KEYS == key), default=0)
 
 
 @given(st.lists(st.sampled_from([step for step in STEPS if step != "kill"]), min_size=40, max_size=120), st.booleans())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Self
 
@@ -66,8 +66,8 @@ class GatewayParts:
         self._acknowledged_points = 0
         self._rejected_points = 0
         self._runs_until = 0.0
-        self._saving = asyncio.create_task(self._saver.run(), name="gateway-saver")
-        self._sending = asyncio.create_task(self._uplink.run(self._feed.take), name="gateway-uplink")
+        self._saving = _task(self._saver.run(), "gateway-saver")
+        self._sending = _task(self._uplink.run(self._feed.take), "gateway-uplink")
 
     @classmethod
     async def open(cls, options: GatewayOptions) -> Self:
@@ -162,6 +162,18 @@ class GatewayParts:
         self._acknowledged_points += request.points + refused - count
         for each in rejected:
             self._on_rejection(each)
+
+
+def _task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """A task that is not expected to fail; if it does, the log says so at once."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_log_failure)
+    return task
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.critical("%s has ended: open the writer anew", task.get_name(), exc_info=error)
 
 
 def _guarded(callback: Callable[[Any], None] | None) -> Callable[[Any], None]:
