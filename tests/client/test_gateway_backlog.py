@@ -155,3 +155,19 @@ def test_what_is_dropped_is_counted_and_never_sent(steps: list[str]) -> None:
         written = next(gateway.numbers) - 1
         assert len(gateway.acknowledged) + gateway.backlog.dropped_points == written
         assert Spool.open(gateway.path, 1 << 20, is_durable=False).contents.points == 0
+
+
+def test_what_is_in_memory_alone_is_not_sent_while_something_older_is_on_disk(tmp_path: Path) -> None:
+    # Killed at any of these steps, the next gateway sends the older write again: the newer one must not be stored yet.
+    gateway = Gateway(tmp_path / "spool", is_durable=False)
+    for step in ("append", "begin", "end", "reach", "append", "send", "send"):
+        gateway.step(step)
+    assert gateway.highest_sent == 1
+    for step in ("acknowledge", "send", "begin", "send"):
+        gateway.step(step)
+        assert gateway.highest_sent == 1
+    for step in ("end", "send", "acknowledge"):
+        gateway.step(step)
+    assert gateway.acknowledged == {1, 2}
+    assert not gateway.backlog.has_commit
+    gateway.spool.close()
