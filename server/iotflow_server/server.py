@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 import grpc
 import structlog
@@ -15,8 +15,8 @@ from iotflow.telemetry.v1.migration_service_pb2_grpc import add_MigrationService
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
 from iotflow_server.address import AddressError
 from iotflow_server.api.access_service import AccessService
+from iotflow_server.api.edge import Edge
 from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
-from iotflow_server.api.interceptor import EdgeInterceptor
 from iotflow_server.api.migration_service import MigrationService
 from iotflow_server.api.ports import IngestPort, MigrationPort, QueryPort, RegistryPort
 from iotflow_server.api.reflection import reflection_pool
@@ -30,7 +30,6 @@ from iotflow_server.observability.metrics import Metrics
 _log = structlog.get_logger(__name__)
 
 _LINGER_SECONDS: Final = 0.25
-_PREFIX: Final = "/iotflow.telemetry."
 
 
 class TelemetryServer:
@@ -65,7 +64,12 @@ class TelemetryServer:
         self._exporter: MetricsExporter | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._server: grpc.aio.Server | None = None
-        self._edge = EdgeInterceptor(CallObserver(metrics), settings.max_message_bytes, _PREFIX)
+        self._edge = Edge(CallObserver(metrics), settings.max_message_bytes)
+        # What is added to is all of a server that the generated code knows.
+        services = cast(grpc.aio.Server, self._edge)
+        add_TelemetryServiceServicer_to_server(self._telemetry, services)
+        add_MigrationServiceServicer_to_server(self._migration, services)
+        add_AccessServiceServicer_to_server(self._access, services)
         #: The port of the gRPC service, once started.
         self.port = 0
 
@@ -129,10 +133,8 @@ class TelemetryServer:
             self._exporter = None
 
     def _built(self) -> grpc.aio.Server:
-        server = grpc.aio.server(interceptors=[self._edge], options=_options(self._settings, self._shares_port))
-        add_TelemetryServiceServicer_to_server(self._telemetry, server)
-        add_MigrationServiceServicer_to_server(self._migration, server)
-        add_AccessServiceServicer_to_server(self._access, server)
+        server = grpc.aio.server(options=_options(self._settings, self._shares_port))
+        server.add_generic_rpc_handlers((self._edge,))
         health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, server)
         names = (TELEMETRY, *OTHERS, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server, reflection_pool())

@@ -21,7 +21,7 @@ _TOKEN: Final = struct.Struct(">ii")
 
 
 class AccessService(AccessServiceServicer):
-    """Registers and lists devices. What goes wrong is raised; the interceptor makes it a status."""
+    """Registers and lists devices. What goes wrong is raised; the edge makes it a status."""
 
     def __init__(self, registry: RegistryPort, max_page_size: int) -> None:
         self._registry = registry

@@ -30,7 +30,7 @@ _EXPECTED: Final[dict[int, Phase | None]] = {
 
 
 class MigrationService(MigrationServiceServicer):
-    """Shows and moves the phase. What goes wrong is raised; the interceptor makes it a status."""
+    """Shows and moves the phase. What goes wrong is raised; the edge makes it a status."""
 
     def __init__(self, migration: MigrationPort) -> None:
         self._migration = migration

@@ -37,7 +37,7 @@ from iotflow_server.stores.selection import Selection
 
 
 class TelemetryService(TelemetryServiceServicer):
-    """Writes and reads telemetry. What goes wrong is raised; the interceptor makes it a status."""
+    """Writes and reads telemetry. What goes wrong is raised; the edge makes it a status."""
 
     def __init__(
         self, settings: Settings, ingest: IngestPort, queries: QueryPort, registry: RegistryPort, writes: Writes

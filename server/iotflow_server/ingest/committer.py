@@ -1,4 +1,5 @@
-"""Group commit: what arrives while a flush runs becomes the next flush. There are no timers."""
+"""Group commit: what arrives while a flush runs becomes the next flush. Nothing waits for a timer but a few points
+among many callers."""
 
 from __future__ import annotations
 
@@ -21,8 +22,10 @@ FLUSH_BYTES = 1 << 19
 FLUSHES_IN_FLIGHT = 2
 #: Less than that waits for the flush under way to end: two flushes of a few points each cost more than one of both.
 FLUSH_BESIDE_BYTES = 1 << 16
-#: Turns of the event loop after which a flush begins although submissions still come.
-_MOST_TURNS = 16
+#: Where others wait already when a flush ends, the next one gathers for so long, or until it has so many submissions:
+#: a flush of a few costs nearly as much as one of many. PostgreSQL's commit_delay and commit_siblings are the same.
+GATHER_SECONDS = 0.002
+GATHER_SUBMISSIONS = 32
 
 Write = Callable[[Frame], Coroutine[Any, Any, WriteOutcome]]
 
@@ -42,6 +45,7 @@ class GroupCommitter:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._gathering: asyncio.TimerHandle | None = None
         #: Who may touch which device; hold one to keep flushes away from it.
         self.lanes = Lanes(self._freed)
 
@@ -74,25 +78,22 @@ class GroupCommitter:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self._all_arrived()
             while self._may_begin() and (flush := self._take()):
                 self._begin(flush)
             if not self._pending and not self._flushes:
                 self._idle.set()
 
-    async def _all_arrived(self) -> None:
-        """Let the event loop take in what has come already: it costs no time, and makes one flush of many."""
-        known = -1
-        for _ in range(_MOST_TURNS):
-            if self._pending.nbytes == known or self._pending.nbytes >= FLUSH_BYTES:
-                return
-            known = self._pending.nbytes
-            await asyncio.sleep(0)
-
     def _may_begin(self) -> bool:
-        if not self._flushes:
-            return True
-        return len(self._flushes) < FLUSHES_IN_FLIGHT and self._pending.nbytes >= FLUSH_BESIDE_BYTES
+        if self._pending.nbytes >= FLUSH_BESIDE_BYTES:
+            return len(self._flushes) < FLUSHES_IN_FLIGHT
+        return not self._flushes and (self._gathering is None or len(self._pending) >= GATHER_SUBMISSIONS)
+
+    def _gather(self) -> None:
+        self._gathering = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        self._wake.set()
 
     def _take(self) -> list[Submission]:
         return self._pending.take(self.lanes.is_free, FLUSH_BYTES)
@@ -110,6 +111,8 @@ class GroupCommitter:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._flushes.discard(task)
+        if self._pending and self._gathering is None:
+            self._gather()
         self._wake.set()
 
     async def _flush(self, flush: list[Submission], devices: frozenset[int]) -> None:
@@ -121,7 +124,7 @@ class GroupCommitter:
 
     async def _write_together(self, flush: list[Submission]) -> None:
         try:
-            frame, ends = _gathered(flush, self._precision_us())
+            frame, ends = _frame_of(flush, self._precision_us())
             outcome = await self._write(frame)
         except StoreRefusedError as error:
             if len(flush) == 1:
@@ -136,7 +139,7 @@ class GroupCommitter:
             _succeed(flush, outcome, ends)
 
 
-def _gathered(flush: Sequence[Submission], precision_us: int) -> tuple[Frame, list[int]]:
+def _frame_of(flush: Sequence[Submission], precision_us: int) -> tuple[Frame, list[int]]:
     """All batches of a flush, and how many there are up to the end of each submission."""
     builder = FrameBuilder()
     ends = []

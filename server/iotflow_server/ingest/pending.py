@@ -31,13 +31,15 @@ class Pending:
         self._to_look_at: dict[int, None] = {}
         #: Bytes that all of them hold.
         self.nbytes = 0
+        self._count = 0
 
-    def __bool__(self) -> bool:
-        return bool(self._queues)
+    def __len__(self) -> int:
+        return self._count
 
     def add(self, submission: Submission) -> None:
         """Put a submission behind those of its devices."""
         self.nbytes += submission.nbytes
+        self._count += 1
         for device_id in submission.devices:
             queue = self._queues.get(device_id)
             if queue is None:
@@ -92,6 +94,7 @@ class Pending:
 
     def _remove(self, submission: Submission) -> None:
         self.nbytes -= submission.nbytes
+        self._count -= 1
         for device_id in submission.devices:
             queue = self._queues[device_id]
             queue.popleft()

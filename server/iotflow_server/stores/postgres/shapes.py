@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +20,14 @@ def int4(number: int) -> bytes:
     return number.to_bytes(4, "big", signed=True)
 
 
-def rows_of(parts: Sequence[Part], count: int) -> NDArray[Any]:
+def rows_of(parts: Iterable[Part], count: int) -> NDArray[Any]:
     """So many rows, with the fields that differ still to be filled."""
+    template, dtype = _shape(tuple(parts))
+    return np.ndarray(count, dtype, bytearray(template) * count)
+
+
+@lru_cache(maxsize=1024)
+def _shape(parts: tuple[Part, ...]) -> tuple[bytes, np.dtype[Any]]:
     template = b""
     names: list[str] = []
     formats: list[str] = []
@@ -33,5 +40,4 @@ def rows_of(parts: Sequence[Part], count: int) -> NDArray[Any]:
             formats.append(part[1])
             offsets.append(len(template))
             template += bytes(np.dtype(part[1]).itemsize)
-    dtype = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": len(template)})
-    return np.ndarray(count, dtype, bytearray(template) * count)
+    return template, np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": len(template)})

@@ -7,7 +7,7 @@ large, with a status that names neither field nor limit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -30,36 +30,39 @@ if TYPE_CHECKING:
 Parse = Callable[[bytes], Message]
 
 
-class EdgeInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of the services whose names begin with ``prefix``."""
+class Edge(grpc.GenericRpcHandler):
+    """Takes the place of a server where services are added, and wraps their handlers.
 
-    def __init__(self, observer: CallObserver, max_message_bytes: int, prefix: str) -> None:
+    An interceptor of gRPC does the same once for each call; this does it once for each method.
+    """
+
+    def __init__(self, observer: CallObserver, max_message_bytes: int) -> None:
         self._observer = observer
         self._max_message_bytes = max_message_bytes
-        self._prefix = prefix
-        #: Wrapped handlers by method, of which there are only as many as the services have.
+        self._services: list[grpc.GenericRpcHandler] = []
         self._handlers: dict[str, Handler] = {}
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
+    def add_generic_rpc_handlers(self, services: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Add services, as the generated code does to a server."""
+        self._services.extend(services)
+
     async def idle(self) -> None:
         """Return once no call of these services is under way, and every answer is sent."""
         await self._idle.wait()
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """Wrap the handler of a method."""
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """The wrapped handler of a method, None where no service has it."""
         method = handler_call_details.method
         known = self._handlers.get(method)
         if known is not None:
             return known
-        handler = await continuation(handler_call_details)
-        if handler is None or not method.startswith(self._prefix):
-            return handler
+        found = (service.service(handler_call_details) for service in self._services)
+        handler = next((handler for handler in found if handler is not None), None)
+        if handler is None:
+            return None
         wrapped = self._handlers[method] = self._wrapped(handler, method)
         return wrapped
 
