@@ -24,6 +24,7 @@ from iotflow_server.migration.postgres_phases import PostgresPhases
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
+from iotflow_server.routing.fence import Fence
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
 from iotflow_server.server import TelemetryServer
@@ -31,6 +32,7 @@ from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.observed import ObservedStore
 from iotflow_server.stores.postgres.store import PostgresStore
+from iotflow_server.stores.postgres.stream_writers import StreamWriters
 from iotflow_server.stores.store import OwnerLookup, TelemetryStore
 
 _log = structlog.get_logger(__name__)
@@ -109,7 +111,8 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     await state.enter()
     await begin()
 
-    ingest = Ingest(router, settings.max_inflight_bytes)
+    fence = Fence(StreamWriters(postgres.pool), lambda: router.phase)
+    ingest = Ingest(router, fence, settings.max_inflight_bytes)
     metrics.watch_inflight_bytes(lambda: ingest.budget.used)
     ingest.start()
     stack.push_async_callback(ingest.stop)

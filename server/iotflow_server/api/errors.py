@@ -25,7 +25,7 @@ from iotflow_server.query.errors import (
     InvalidTokenError,
     QueryTooLargeError,
 )
-from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError
+from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError, WriterSupersededError
 
 _log = structlog.get_logger(__name__)
 
@@ -88,6 +88,10 @@ def _store_refused(error: StoreRefusedError) -> Status:
     return _status(grpc.StatusCode.FAILED_PRECONDITION, "STORE_REFUSED", str(error), store=str(error.store))
 
 
+def _superseded(error: WriterSupersededError) -> Status:
+    return _status(grpc.StatusCode.ABORTED, "STREAM_SUPERSEDED", error.message)
+
+
 def _overloaded(error: OverloadedError) -> Status:
     retry = _retry(error.retry_after_seconds)
     return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", str(error), retry)
@@ -126,6 +130,8 @@ def _field(field: str, reason: str) -> Callable[[Exception], Status]:
 _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], Status]]] = {
     InvalidRequestError: _invalid,
     StoreUnavailableError: _store_unavailable,
+    # Before what it is a kind of.
+    WriterSupersededError: _superseded,
     StoreRefusedError: _store_refused,
     OverloadedError: _overloaded,
     DrainingError: _draining,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from iotflow_server.access.registry import RegisteredDevice
@@ -18,6 +18,7 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
+from iotflow_server.stores.stream_writer import StreamWriter
 
 
 class Budget(Protocol):
@@ -42,6 +43,12 @@ class IngestPort(Protocol):
 
     def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
         """Begin to store what there was room for in the budget."""
+
+    async def enter(self, writer: StreamWriter) -> None:
+        """Begin a stream."""
+
+    def withdraw(self, writables: Collection[Writable]) -> None:
+        """Give up those that no flush has begun."""
 
     async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
         """Delete points of one device."""

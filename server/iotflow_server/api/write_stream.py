@@ -16,10 +16,12 @@ from iotflow_server.api.encode import precision_message, store_messages
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.messages import ColumnsMessage
 from iotflow_server.api.plain_columns import PlainColumns
+from iotflow_server.api.stream_writers import check_same, writer_of
 from iotflow_server.api.writes import PendingWrite, WriteResult, Writes
 from iotflow_server.ingest.errors import DrainingError
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.stream_writer import StreamWriter
 
 #: An acknowledgement with this many rejections is sent without waiting for more.
 _REJECTIONS_PER_ACK = 100
@@ -89,6 +91,7 @@ class WriteStream:
         self._reader: asyncio.Task[None] | None = None
         self._is_draining = False
         self._sequence = 0
+        self._writer: StreamWriter | None = None
 
     def drain(self) -> None:
         """Read no more; what was read is finished and acknowledged."""
@@ -102,7 +105,8 @@ class WriteStream:
         """Yield acknowledgements until the client has sent all, or something ends the stream.
 
         :raises DrainingError: :meth:`drain` was called.
-        :raises InvalidRequestError: the sequence does not increase.
+        :raises InvalidRequestError: the sequence does not increase, or the writer changes.
+        :raises WriterSupersededError: a later stream of the writer has begun.
         :raises StoreUnavailableError: what follows the last acknowledgement was not stored, or not for certain.
         """
         reader = self._reader = asyncio.create_task(self._read(requests), name="stream-reader")
@@ -121,6 +125,8 @@ class WriteStream:
             await _ended(reader)
             if self._timer is not None:
                 self._timer.cancel()
+            # What was not acknowledged will be sent again.
+            self._writes.withdraw([message.pending for message in self._messages])
 
     async def _read(self, requests: AsyncIterator[WriteTelemetryStreamRequest]) -> None:
         try:
@@ -134,14 +140,23 @@ class WriteStream:
         if request.sequence <= self._sequence:
             fault = f"{request.sequence} follows {self._sequence}: each message needs a greater sequence, from 1 on"
             raise InvalidRequestError(("sequence", fault))
+        await self._identify(request)
         message = ColumnsMessage(request.batches, request.ByteSize(), self._plain)
-        pending = await self._writes.prepare(message)
+        pending = await self._writes.prepare(message, self._writer)
         await self._take_room(pending.nbytes)
         outcome = await self._writes.begin(pending)
         self._sequence = request.sequence
         self._messages.append(_Message(request.sequence, pending, outcome))
         self._unsettled += 1
         outcome.add_done_callback(self._settled)
+
+    async def _identify(self, request: WriteTelemetryStreamRequest) -> None:
+        if self._sequence:
+            check_same(request, self._writer)
+            return
+        self._writer = writer_of(request)
+        if self._writer is not None:
+            await self._writes.enter(self._writer)
 
     async def _take_room(self, nbytes: int) -> None:
         # A message larger than the limit goes alone.
@@ -156,6 +171,9 @@ class WriteStream:
 
     def _settled(self, outcome: asyncio.Future[WriteOutcome]) -> None:
         """A message is durable, or has failed: see whether that is worth an acknowledgement now."""
+        if outcome.cancelled():
+            # It was withdrawn, after the end of the stream.
+            return
         self._unsettled -= 1
         self._settled_since_ack += 1
         if not self._unsettled or self._settled_since_ack >= _MESSAGES_PER_ACK or outcome.exception() is not None:

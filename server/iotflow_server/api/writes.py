@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import Rejection, RejectionReason
@@ -15,6 +15,7 @@ from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.stream_writer import StreamWriter
 
 #: What a message costs beside its points, so that empty ones are bounded too.
 _MESSAGE_BYTES = 1024
@@ -35,13 +36,16 @@ class WriteResult:
 class PendingWrite:
     """A message on its way; see :class:`ingest.writable.Writable`.
 
-    ``closed`` are devices that may not be written, with what is wrong with them.
+    ``closed`` are devices that may not be written, with what is wrong with them; ``writer`` is the stream it is of.
     """
 
-    __slots__ = ("_closed", "_decoded", "_kept", "_message", "_now", "_points", "_rules", "devices", "nbytes")
+    __slots__ = ("_closed", "_decoded", "_kept", "_message", "_points", "_rules", "_writer", "devices", "nbytes")
 
-    def __init__(self, message: WriteMessage, rules: DecodingRules, closed: Mapping[int, str]) -> None:
+    def __init__(
+        self, message: WriteMessage, rules: DecodingRules, closed: Mapping[int, str], writer: StreamWriter | None
+    ) -> None:
         self._message = message
+        self._writer = writer
         self._rules = rules
         self._closed = closed
         self._decoded: Decoded | None = None
@@ -52,6 +56,8 @@ class PendingWrite:
 
     def add_to(self, frame: FrameBuilder, precision_us: int) -> None:
         """Add the batches that may be written."""
+        if self._writer is not None:
+            frame.writers.add(self._writer)
         if precision_us != self._rules.precision_us:
             self._rules = replace(self._rules, precision_us=precision_us)
         points = None if self._closed else self._message.add_plain(frame, self._rules)
@@ -92,7 +98,7 @@ class PendingWrite:
 
 
 class Writes:
-    """Hands messages to the ingest. A write that has begun is finished even when its caller goes away."""
+    """Hands messages to the ingest. A write whose flush has begun is finished even when its caller goes away."""
 
     def __init__(self, ingest: IngestPort, registry: RegistryPort, metrics: Metrics, max_text_bytes: int) -> None:
         self._ingest = ingest
@@ -100,13 +106,22 @@ class Writes:
         self._metrics = metrics
         self._rules = DecodingRules(1, max_text_bytes)
 
-    async def prepare(self, message: WriteMessage) -> PendingWrite:
+    async def enter(self, writer: StreamWriter) -> None:
+        """Begin the stream of a writer.
+
+        :raises WriterSupersededError: a later stream of the writer has begun.
+        :raises StoreUnavailableError: it cannot be told to the other processes.
+        """
+        await self._ingest.enter(writer)
+
+    async def prepare(self, message: WriteMessage, writer: StreamWriter | None = None) -> PendingWrite:
         """Register unknown devices, and refuse those that may not register.
 
         :raises StoreUnavailableError: the registry cannot be reached and the phase needs it.
         """
         unknown = [device_id for device_id in message.devices if not self._registry.knows(device_id)]
-        return PendingWrite(message, self._rules, await self._closed(message, unknown) if unknown else {})
+        closed = await self._closed(message, unknown) if unknown else {}
+        return PendingWrite(message, self._rules, closed, writer)
 
     async def write(self, pending: PendingWrite) -> WriteResult:
         """Write now, or raise.
@@ -121,6 +136,10 @@ class Writes:
         """Wait for room, then begin to write. Writes begun one after another keep that order."""
         await self._ingest.budget.reserve(pending.nbytes)
         return self._ingest.write(pending)
+
+    def withdraw(self, pending: Collection[PendingWrite]) -> None:
+        """Give up writes that nobody waits for any more, as far as no flush of them has begun."""
+        self._ingest.withdraw(pending)
 
     def result(self, pending: PendingWrite, outcome: WriteOutcome) -> WriteResult:
         """Say what became of a write, and count it."""

@@ -74,6 +74,13 @@ class GroupCommitter:
         self._wake.set()
         return submission.done
 
+    def withdraw(self, writables: Collection[Writable]) -> None:
+        """Do not write those of which no flush has begun; their futures are cancelled."""
+        for submission in self._pending.withdraw(writables):
+            submission.done.cancel()
+            self._settled(submission.nbytes)
+        self._wake.set()
+
     async def _run(self) -> None:
         while True:
             await self._wake.wait()

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.ingest.committer import GroupCommitter
 from iotflow_server.ingest.errors import DrainingError
 from iotflow_server.ingest.writable import Writable
+from iotflow_server.routing.fence import Fence
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.router import Router
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
+from iotflow_server.stores.stream_writer import StreamWriter
 
 
 class Ingest:
     """Takes writes and deletes; keeps the order of each device."""
 
-    def __init__(self, router: Router, max_inflight_bytes: int) -> None:
+    def __init__(self, router: Router, fence: Fence, max_inflight_bytes: int) -> None:
         self._router = router
+        self._fence = fence
         self._draining = False
         self._deletes: set[asyncio.Task[tuple[StoreName, ...]]] = set()
         #: What is taken but not yet stored; whoever writes reserves before.
@@ -49,6 +53,18 @@ class Ingest:
             self.budget.release(writable.nbytes)
             raise DrainingError
         return self._committer.submit(writable)
+
+    async def enter(self, writer: StreamWriter) -> None:
+        """Begin a stream: from now on none that its writer has left behind overwrites points.
+
+        :raises WriterSupersededError: a later stream of the writer has begun.
+        :raises StoreUnavailableError: the other processes cannot be told.
+        """
+        await self._fence.enter(writer)
+
+    def withdraw(self, writables: Collection[Writable]) -> None:
+        """Give up those that nobody waits for any more; the room of those that no flush has begun is given back."""
+        self._committer.withdraw(writables)
 
     async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
         """Delete points of one device, in order with its writes; return the stores they were deleted from.

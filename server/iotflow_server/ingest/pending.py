@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.routing.outcome import WriteOutcome
@@ -48,6 +48,14 @@ class Pending:
             else:
                 queue.append(submission)
 
+    def withdraw(self, writables: Collection[Writable]) -> set[Submission]:
+        """Take away the submissions of writables that are still here, and return them."""
+        gone = set(writables)
+        devices: frozenset[int] = frozenset().union(*(writable.devices for writable in gone))
+        withdrawn = {submission for device_id in devices for submission in self._withdraw_from(device_id, gone)}
+        self.nbytes -= sum(submission.nbytes for submission in withdrawn)
+        return withdrawn
+
     def look_at(self, device_ids: Collection[int] | None) -> None:
         """Devices have become free: their submissions may go. None: all of them."""
         looked_at = self._queues.keys() if device_ids is None else self._queues.keys() & device_ids
@@ -73,6 +81,17 @@ class Pending:
             own |= submission.devices
             nbytes += submission.nbytes
         self._put_last(own)
+        return taken
+
+    def _withdraw_from(self, device_id: int, gone: Set[Writable]) -> list[Submission]:
+        queue = self._queues.get(device_id, deque())
+        taken = [submission for submission in queue if submission.writable in gone]
+        if len(taken) == len(queue):
+            self._queues.pop(device_id, None)
+        elif taken:
+            self._queues[device_id] = deque(submission for submission in queue if submission.writable not in gone)
+            # Another may be its first now.
+            self._to_look_at.setdefault(device_id)
         return taken
 
     def _put_last(self, device_ids: Collection[int]) -> None:

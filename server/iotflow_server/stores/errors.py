@@ -20,3 +20,7 @@ class StoreUnavailableError(StoreError):
 
 class StoreRefusedError(StoreError):
     """The store answered and refuses this data or query. The same call will fail again."""
+
+
+class WriterSupersededError(StoreRefusedError):
+    """A later stream of the same writer has begun, which this one could undo: nothing of this write was stored."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Batch, Column, Kind, Rows, Timestamps, Values
+from iotflow_server.stores.stream_writer import StreamWriter
 
 DeviceIds = NDArray[np.int32]
 _Cells = tuple[Rows, Values]
@@ -21,12 +22,14 @@ class Frame(Sequence[Batch]):
 
     ``starts`` holds the first row of each batch, and at its end the number of rows. The pair (name, kind) is unique
     among ``columns``. Batches come in the order in which they were written: of cells that come twice the later wins.
+    ``writers`` are those streams of the batches that name theirs.
     """
 
     device_ids: DeviceIds
     timestamps: Timestamps
     starts: Rows
     columns: tuple[Column, ...]
+    writers: frozenset[StreamWriter] = frozenset()
 
     @classmethod
     def of(cls, batches: Sequence[Batch]) -> Frame:
@@ -79,14 +82,14 @@ class Frame(Sequence[Batch]):
         return sum(map(len, self.columns))
 
     def only(self, chosen: NDArray[np.bool_]) -> Frame:
-        """The chosen batches, one bool for each."""
+        """The chosen batches, one bool for each. The writers stay: whose these batches are is not known of each."""
         sizes = np.diff(self.starts)
         of_rows = np.repeat(chosen, sizes)
         starts = np.concatenate([[0], np.cumsum(sizes[chosen])])
         place = np.cumsum(of_rows) - 1
         columns = (_chosen(column, of_rows, place, int(starts[-1])) for column in self.columns)
         filled = tuple(column for column in columns if len(column))
-        return Frame(self.device_ids[of_rows], self.timestamps[of_rows], starts, filled)
+        return Frame(self.device_ids[of_rows], self.timestamps[of_rows], starts, filled, self.writers)
 
     def resolved(self) -> Frame:
         """The same points with every (device, timestamp) once, in this order: one batch for each device.
@@ -105,7 +108,7 @@ class Frame(Sequence[Batch]):
         else:
             device_ids, timestamps = device_ids[is_new], timestamps[is_new]
             columns = _last_of_each(self.columns, place, len(timestamps))
-        return Frame(device_ids, timestamps, _starts_of(device_ids), columns)
+        return Frame(device_ids, timestamps, _starts_of(device_ids), columns, self.writers)
 
 
 def _column(name: str, kind: Kind, cells: Sequence[_Cells], row_count: int) -> Column:

@@ -10,6 +10,7 @@ import numpy as np
 
 from iotflow_server.stores.batch import Batch, Column, Kind, Rows, Values
 from iotflow_server.stores.frame import Frame
+from iotflow_server.stores.stream_writer import StreamWriter
 
 #: Sequences shorter than that on average are joined as lists: an array costs more to make than so many items.
 _SHORT: Final = 32
@@ -26,6 +27,8 @@ class FrameBuilder:
         self._starts: list[int] = [0]
         self._timestamps: list[Sequence[int]] = []
         self._series: dict[tuple[str, Kind], _Cells] = {}
+        #: The streams of the batches, those that name their writer.
+        self.writers: set[StreamWriter] = set()
 
     def __len__(self) -> int:
         return len(self._device_ids)
@@ -59,6 +62,7 @@ class FrameBuilder:
             _joined(self._timestamps, self._starts[-1], np.dtype(np.int64)),
             starts,
             tuple(cells.column(name, kind, self._starts[-1]) for (name, kind), cells in self._series.items()),
+            frozenset(self.writers),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -28,9 +28,11 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
 from iotflow_server.server import TelemetryServer
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.errors import WriterSupersededError
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
+from iotflow_server.stores.stream_writer import StreamWriter
 
 if TYPE_CHECKING:
     from iotflow.telemetry.v1.access_service_pb2_grpc import AccessServiceAsyncStub
@@ -49,6 +51,9 @@ class Ingest:
         self.written: list[Sequence[Batch]] = []
         self.refusals: tuple[Refusal, ...] = ()
         self.failure: Exception | None = None
+        self.entered: list[StreamWriter] = []
+        self.withdrawn: list[Writable] = []
+        self.writers: list[frozenset[StreamWriter]] = []
         self.arrival = asyncio.Event()
         self.under_way: set[asyncio.Task[WriteOutcome]] = set()
 
@@ -73,7 +78,9 @@ class Ingest:
     async def _write(self, writable: Writable) -> WriteOutcome:
         frame = FrameBuilder()
         writable.add_to(frame, 1)
-        batches = list(frame.build())
+        built = frame.build()
+        self.writers.append(built.writers)
+        batches = list(built)
         try:
             return await self._store(batches) if batches else WriteOutcome((StoreName.POSTGRES,))
         finally:
@@ -87,6 +94,14 @@ class Ingest:
             raise self.failure
         self.written.append(batches)
         return WriteOutcome((StoreName.POSTGRES,), self.refusals)
+
+    async def enter(self, writer: StreamWriter) -> None:
+        self.entered.append(writer)
+        if writer.writer_id == "superseded":
+            raise WriterSupersededError(StoreName.POSTGRES, "a later stream has begun")
+
+    def withdraw(self, writables: Collection[Writable]) -> None:
+        self.withdrawn += writables
 
     async def delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
         return (StoreName.IOTDB, StoreName.POSTGRES)

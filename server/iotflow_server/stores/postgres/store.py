@@ -18,6 +18,7 @@ from iotflow_server.stores.postgres.partitions import Partitions
 from iotflow_server.stores.postgres.pool import PostgresPool, transaction
 from iotflow_server.stores.postgres.read_connections import ReadConnections
 from iotflow_server.stores.postgres.reader import PointReader
+from iotflow_server.stores.postgres.stream_writers import forget_old
 from iotflow_server.stores.postgres.writer import PointWriter
 from iotflow_server.stores.selection import PointKey, Scope, Selection
 from iotflow_server.stores.store import OwnerLookup, SeriesInfo, SeriesType
@@ -52,6 +53,7 @@ class PostgresStore:
             async with self.pool.connection() as connection:
                 await migrate(connection)
                 await self._partitions.make_ahead(connection)
+                await forget_old(connection)
             self._read_connections.open()
             self._is_ready = True
 

@@ -17,6 +17,7 @@ from iotflow_server.stores.postgres.overwriters import Overwriters
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
 from iotflow_server.stores.postgres.removal import remove
+from iotflow_server.stores.postgres.stream_writers import refuse_superseded
 from iotflow_server.stores.store import OwnerLookup
 
 #: Times that a write is tried again after it lost against another transaction.
@@ -45,7 +46,10 @@ class PointWriter:
         self._catalogue.forget()
 
     async def write(self, batches: Sequence[Batch]) -> None:
-        """Store all batches or none."""
+        """Store all batches or none.
+
+        :raises WriterSupersededError: points would be replaced for a stream that a later one has superseded.
+        """
         frame = await _resolved(Frame.of(batches))
         fresh, again = self._overwriters.split(frame)
         copied, replaced = Load(fresh, self._owner_of), Load(again, self._owner_of)
@@ -93,6 +97,8 @@ class PointWriter:
                 await self._copy_all(connection, copied)
                 overwriting = await self._remove_all(connection, replaced)
                 await self._copy_all(connection, replaced)
+                if overwriting:
+                    await refuse_superseded(connection, replaced.frame.writers)
         self._overwriters.note(replaced.frame.devices, overwriting)
 
     async def _replace_until_won(self, connection: Connection, load: Load) -> None:
@@ -119,6 +125,7 @@ class PointWriter:
                     await connection.execute(sql.stage(table))
                     await copy_into(connection, sql.staging(table), load, table, self._pool.timeout)
                     await connection.execute(sql.upsert(table))
+                await refuse_superseded(connection, load.frame.writers)
 
     async def _copy_all(self, connection: Connection, load: Load) -> None:
         for table in load.tables:

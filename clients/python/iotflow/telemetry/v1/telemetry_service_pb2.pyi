@@ -149,12 +149,16 @@ class WriteTelemetryResponse(_message.Message):
     def __init__(self, accepted_points: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[Rejection, _Mapping]]] = ..., stored_in: _Optional[_Iterable[_Union[_value_pb2.Store, str]]] = ..., time_precision: _Optional[_Union[TimePrecision, str]] = ...) -> None: ...
 
 class WriteTelemetryStreamRequest(_message.Message):
-    __slots__ = ("sequence", "batches")
+    __slots__ = ("sequence", "batches", "writer_id", "attempt")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     BATCHES_FIELD_NUMBER: _ClassVar[int]
+    WRITER_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     batches: _containers.RepeatedCompositeFieldContainer[_value_pb2.ColumnBatch]
-    def __init__(self, sequence: _Optional[int] = ..., batches: _Optional[_Iterable[_Union[_value_pb2.ColumnBatch, _Mapping]]] = ...) -> None: ...
+    writer_id: str
+    attempt: int
+    def __init__(self, sequence: _Optional[int] = ..., batches: _Optional[_Iterable[_Union[_value_pb2.ColumnBatch, _Mapping]]] = ..., writer_id: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class WriteTelemetryStreamResponse(_message.Message):
     __slots__ = ("acknowledged_sequence", "rejections", "accepted_points", "stored_in", "time_precision")

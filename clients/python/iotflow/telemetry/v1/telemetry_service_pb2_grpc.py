@@ -72,7 +72,10 @@ class TelemetryServiceServicer(object):
 
     def WriteTelemetryStream(self, request_iterator, context):
         """Stores batches in columns. Acknowledgements are pipelined and cumulative; after a reconnect a client
-        resends what was not acknowledged, and nothing is stored twice.
+        resends what was not acknowledged, and nothing is stored twice. With a writer_id and an attempt, what an earlier
+        stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
+        that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
+        would overwrite a point.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

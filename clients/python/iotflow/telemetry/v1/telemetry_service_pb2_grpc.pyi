@@ -34,7 +34,10 @@ class TelemetryServiceStub:
         iotflow.telemetry.v1.telemetry_service_pb2.WriteTelemetryStreamResponse,
     ]
     """Stores batches in columns. Acknowledgements are pipelined and cumulative; after a reconnect a client
-    resends what was not acknowledged, and nothing is stored twice.
+    resends what was not acknowledged, and nothing is stored twice. With a writer_id and an attempt, what an earlier
+    stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
+    that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
+    would overwrite a point.
     """
 
     QueryTelemetry: grpc.UnaryUnaryMultiCallable[
@@ -103,7 +106,10 @@ class TelemetryServiceAsyncStub:
         iotflow.telemetry.v1.telemetry_service_pb2.WriteTelemetryStreamResponse,
     ]
     """Stores batches in columns. Acknowledgements are pipelined and cumulative; after a reconnect a client
-    resends what was not acknowledged, and nothing is stored twice.
+    resends what was not acknowledged, and nothing is stored twice. With a writer_id and an attempt, what an earlier
+    stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
+    that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
+    would overwrite a point.
     """
 
     QueryTelemetry: grpc.aio.UnaryUnaryMultiCallable[
@@ -176,7 +182,10 @@ class TelemetryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[iotflow.telemetry.v1.telemetry_service_pb2.WriteTelemetryStreamResponse], collections.abc.AsyncIterator[iotflow.telemetry.v1.telemetry_service_pb2.WriteTelemetryStreamResponse]]:
         """Stores batches in columns. Acknowledgements are pipelined and cumulative; after a reconnect a client
-        resends what was not acknowledged, and nothing is stored twice.
+        resends what was not acknowledged, and nothing is stored twice. With a writer_id and an attempt, what an earlier
+        stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
+        that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
+        would overwrite a point.
         """
 
     @abc.abstractmethod

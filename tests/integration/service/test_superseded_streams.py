@@ -1,0 +1,108 @@
+"""A gateway goes on at another process; what it left behind at the first one must not undo what it wrote since."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import grpc
+import pytest
+
+from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest
+from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
+from iotflow.telemetry.v1.value_pb2 import Column, ColumnBatch
+from iotflow_server.local.postgres import LocalPostgres
+from iotflow_server.local.service import ServiceProcess
+from tests.support.waiting import until
+from tests.support.workers import logged, metric
+
+NOON = 1_767_268_800_000_000
+GATEWAY = "gateway-1"
+_SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'iotflow-server'"
+_STORED = "SELECT numeric_value FROM telemetry_data ORDER BY timestamp"
+
+
+@pytest.fixture
+def processes(tmp_path: Path, own_postgres: LocalPostgres) -> Iterator[tuple[ServiceProcess, ServiceProcess]]:
+    """Two processes of one deployment, of which the second is not started."""
+    settings = {
+        "IOTFLOW_POSTGRES_DSN": own_postgres.dsn,
+        "IOTFLOW_INITIAL_PHASE": "DECOMMISSIONED",
+        "IOTFLOW_POSTGRES_TIMEOUT_SECONDS": "120",
+        "IOTFLOW_LOG_LEVEL": "DEBUG",
+    }
+    both = ServiceProcess(tmp_path / "a", settings), ServiceProcess(tmp_path / "b", settings)
+    both[0].start()
+    yield both
+    for process in both:
+        process.kill()
+
+
+def message(sequence: int, value: float, attempt: int, *, minutes: int = 0) -> WriteTelemetryStreamRequest:
+    batch = ColumnBatch(
+        device_id=1, timestamps=[NOON + minutes * 60_000_000], columns=[Column(name="level", numeric=[value])]
+    )
+    return WriteTelemetryStreamRequest(sequence=sequence, batches=[batch], writer_id=GATEWAY, attempt=attempt)
+
+
+@asynccontextmanager
+async def stream_to(service: ServiceProcess) -> AsyncIterator[Any]:
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(service.address, options=options) as channel:
+        yield TelemetryServiceStub(channel).WriteTelemetryStream()  # type: ignore[call-arg]
+
+
+async def write(call: Any, *messages: WriteTelemetryStreamRequest) -> None:
+    for each in messages:
+        await call.write(each)
+    while (await call.read()).acknowledged_sequence < messages[-1].sequence:
+        pass
+
+
+@contextmanager
+def frozen(sessions: list[int]) -> Iterator[None]:
+    """Keep PostgreSQL from working on what some sessions have sent."""
+    for process in sessions:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in sessions:
+            os.kill(process, signal.SIGCONT)
+
+
+async def becomes(service: ServiceProcess, name: str, *, is_zero: bool) -> None:
+    while (await metric(service, name) == 0) is not is_zero:  # noqa: ASYNC110  # nothing tells of it by itself
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("is_known_to_overwrite", [False, True])
+async def test_what_the_first_process_writes_late_does_not_undo_what_the_second_has_acknowledged(
+    processes: tuple[ServiceProcess, ServiceProcess], own_postgres: LocalPostgres, is_known_to_overwrite: bool
+) -> None:
+    first, second = processes
+    connection = await asyncpg.connect(own_postgres.dsn)
+    async with stream_to(first) as call:
+        await write(call, message(1, 0.0, 1, minutes=1))
+        if is_known_to_overwrite:
+            # From here on the first process writes this device by upserts.
+            await write(call, message(2, 1.0, 1, minutes=1))
+        with frozen([row["pid"] for row in await connection.fetch(_SESSIONS)]):
+            await call.write(message(3, 10.0, 1))
+            await becomes(first, "iotflow_inflight_bytes", is_zero=False)
+            call.cancel()
+            await until(lambda: bool(logged(first, "call_ended")))
+            assert await metric(first, "iotflow_inflight_bytes") > 0
+            await asyncio.to_thread(second.start)
+            async with stream_to(second) as again:
+                await write(again, message(1, 10.0, 2), message(2, 20.0, 2))
+        await becomes(first, "iotflow_inflight_bytes", is_zero=True)
+    stored = [row["numeric_value"] for row in await connection.fetch(_STORED)]
+    assert stored == [20.0, float(is_known_to_overwrite)]
+    await connection.close()
