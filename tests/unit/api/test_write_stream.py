@@ -8,8 +8,10 @@ import pytest
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest, WriteTelemetryStreamResponse
 from iotflow.telemetry.v1.value_pb2 import Column, ColumnBatch
-from iotflow_server.stores.errors import StoreUnavailableError
+from iotflow_server.stores.errors import StoreUnavailableError, WriterSupersededError
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.stream_writer import StreamWriter
+from tests.support.waiting import until
 from tests.unit.api.parts import running
 from tests.unit.api.statuses import Failure, failure_of
 
@@ -141,7 +143,7 @@ async def test_streams_wait_for_room_that_all_callers_share() -> None:
             assert (await next_ack(call)).acknowledged_sequence == 1
 
 
-async def test_a_cancelled_stream_finishes_its_writes_and_leaves_nothing_behind() -> None:
+async def test_a_cancelled_stream_finishes_the_writes_that_have_begun_and_leaves_nothing_behind() -> None:
     async with running() as edge:
         edge.ingest.gate.clear()
         call = edge.telemetry.WriteTelemetryStream()
@@ -182,6 +184,89 @@ async def test_an_idle_stream_does_not_hold_up_the_drain() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
         assert Failure(caught.value).reason == "DRAINING"
+
+
+def named(sequence: int, writer_id: str, attempt: int = 0) -> WriteTelemetryStreamRequest:
+    request = message(sequence)
+    request.writer_id, request.attempt = writer_id, attempt
+    return request
+
+
+async def test_a_stream_enters_with_the_writer_of_its_first_message_before_it_writes_for_it() -> None:
+    async with running() as edge:
+        call = edge.telemetry.WriteTelemetryStream()
+        for request in (named(1, "é" * 100, 3), message(2), named(3, "é" * 100, 3)):
+            await call.write(request)
+        await until_acknowledged(call, 3)
+        writer = StreamWriter("é" * 100, 3)
+        assert edge.ingest.entered == [writer]
+        assert edge.ingest.writers == [frozenset({writer})] * 3
+
+
+async def test_a_stream_without_a_writer_enters_nowhere() -> None:
+    async with running() as edge:
+        call = edge.telemetry.WriteTelemetryStream()
+        await call.write(named(1, "", 1))
+        await until_acknowledged(call, 1)
+        assert edge.ingest.entered == []
+        assert edge.ingest.writers == [frozenset()]
+
+
+@pytest.mark.parametrize(
+    ("requests", "field"),
+    [
+        ([named(1, "w" * 101)], "writer_id"),
+        ([named(1, "a\0b")], "writer_id"),
+        ([named(1, "", 2)], "writer_id"),
+        ([named(1, "w", -1)], "attempt"),
+        ([named(1, "w", 2), named(2, "v", 2)], "writer_id"),
+        ([named(1, "w", 2), named(2, "w", 3)], "attempt"),
+        ([named(1, "w"), named(2, "w", 2)], "attempt"),
+        ([named(1, ""), named(2, "w")], "writer_id"),
+    ],
+)
+async def test_a_wrong_or_changed_writer_ends_the_stream(
+    requests: list[WriteTelemetryStreamRequest], field: str
+) -> None:
+    async with running() as edge:
+        call = edge.telemetry.WriteTelemetryStream()
+        for request in requests:
+            await call.write(request)
+        for _ in requests[1:]:
+            await next_ack(call)
+        failure = await failure_of(call.read())
+        assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, [field])
+
+
+async def test_a_superseded_stream_is_told_so_and_writes_nothing() -> None:
+    async with running() as edge:
+        call = edge.telemetry.WriteTelemetryStream()
+        await call.write(named(1, "superseded", 2))
+        failure = await failure_of(call.read())
+        assert (failure.code, failure.reason) == (grpc.StatusCode.ABORTED, "STREAM_SUPERSEDED")
+        assert edge.ingest.begun == []
+
+
+async def test_a_stream_whose_write_is_superseded_ends_so() -> None:
+    async with running() as edge:
+        edge.ingest.failure = WriterSupersededError(StoreName.POSTGRES, "a later stream has begun")
+        call = edge.telemetry.WriteTelemetryStream()
+        await call.write(named(1, "w"))
+        failure = await failure_of(call.read())
+        assert (failure.code, failure.reason) == (grpc.StatusCode.ABORTED, "STREAM_SUPERSEDED")
+
+
+async def test_a_stream_that_is_cut_off_withdraws_what_it_has_not_acknowledged() -> None:
+    async with running() as edge:
+        call = edge.telemetry.WriteTelemetryStream()
+        await call.write(message(1))
+        await until_acknowledged(call, 1)
+        edge.ingest.gate.clear()
+        await call.write(message(2))
+        await edge.ingest.begun_count(2)
+        call.cancel()
+        await until(lambda: len(edge.ingest.withdrawn) == 1)
+        edge.ingest.gate.set()
 
 
 async def _write_all(call: Any, messages: list[WriteTelemetryStreamRequest]) -> None:

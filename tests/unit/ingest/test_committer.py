@@ -12,7 +12,7 @@ from iotflow_server.ingest.errors import OverloadedError
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
 from iotflow_server.stores.batch import Batch
-from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError
+from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError, WriterSupersededError
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.name import StoreName
 
@@ -49,6 +49,7 @@ class Writer:
         self.flushes: list[list[tuple[int, int]]] = []
         self.gate = asyncio.Event()
         self.refuses: set[int] = set()
+        self.refusal = StoreRefusedError(StoreName.POSTGRES, "no")
         self.fails = False
 
     async def __call__(self, batches: Sequence[Batch]) -> WriteOutcome:
@@ -57,7 +58,7 @@ class Writer:
         if self.fails:
             raise StoreUnavailableError(StoreName.POSTGRES, "away")
         if any(b.device_id in self.refuses for b in batches):
-            raise StoreRefusedError(StoreName.POSTGRES, "no")
+            raise self.refusal
         refusals = tuple(
             Refusal(i, RefusalReason.TYPE, str(b.device_id)) for i, b in enumerate(batches) if b.device_id == 66
         )
@@ -128,6 +129,70 @@ async def test_a_submission_that_the_store_refuses_fails_alone() -> None:
     results = await asyncio.gather(blocker, *calls, return_exceptions=True)
     assert [isinstance(result, StoreRefusedError) for result in results] == [False, False, True, False]
     await committer.stop()
+
+
+async def test_a_superseded_submission_fails_alone() -> None:
+    writer = Writer()
+    writer.refuses, writer.refusal = {2}, WriterSupersededError(StoreName.POSTGRES, "a later one has begun")
+    writer.gate.set()
+    committer = group_committer(writer)
+    calls = [asyncio.create_task(submit(committer, [batch(device)], 1)) for device in (1, 2, 3)]
+    await settle()
+    committer.start()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [result is writer.refusal for result in results] == [False, True, False]
+    await committer.stop()
+
+
+async def test_what_is_withdrawn_before_its_flush_is_not_written_and_gives_its_room_back() -> None:
+    writer = Writer()
+    settled: list[int] = []
+    committer = GroupCommitter(writer, lambda: 1, settled.append)
+    committer.start()
+    begun, stays = Points([batch(1, 1)], 10), Points([batch(2, 5)], 20)
+    # The second of these waits behind the first.
+    gone = [Points([batch(1, 2)], 100), Points([batch(1, 3), batch(2, 3)], 200), Points([batch(3, 4)], 400)]
+    first = committer.submit(begun)
+    await settle()
+    withdrawn = [committer.submit(each) for each in gone]
+    last = committer.submit(stays)
+    committer.withdraw([begun, *gone])
+    assert sorted(settled) == [100, 200, 400]
+    writer.gate.set()
+    await asyncio.gather(first, last)
+    await committer.stop()
+    assert [each.cancelled() for each in withdrawn] == [True] * 3
+    assert writer.flushes == [[(1, 1)], [(2, 5)]]
+    assert sum(settled) == 730
+
+
+async def test_what_waited_behind_the_withdrawn_goes_at_once() -> None:
+    writer = Writer()
+    writer.gate.set()
+    committer = group_committer(writer)
+    committer.start()
+    gone, behind = Points([batch(1), batch(2)], 1), Points([batch(2, 7)], 1)
+    async with committer.lanes.holding(1):
+        committer.submit(gone)
+        done = committer.submit(behind)
+        await settle()
+        assert not done.done()
+        committer.withdraw([gone])
+        await done
+    assert writer.flushes == [[(2, 7)]]
+    await committer.stop()
+
+
+async def test_a_committer_of_which_all_was_withdrawn_is_idle() -> None:
+    committer = group_committer(Writer())
+    committer.start()
+    gone = Points([batch(1)], 1)
+    async with committer.lanes.holding(1):
+        committer.submit(gone)
+        await settle()
+        committer.withdraw([gone])
+        async with asyncio.timeout(10):
+            await committer.stop()
 
 
 async def test_an_absent_store_fails_every_caller_of_the_flush() -> None:
