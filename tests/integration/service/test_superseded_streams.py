@@ -19,11 +19,14 @@ from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from iotflow.telemetry.v1.value_pb2 import Column, ColumnBatch
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
+from iotflow_server.routing.phase import Phase
+from tests.support.service import service, settings_of
 from tests.support.waiting import until
 from tests.support.workers import logged, metric
 
 NOON = 1_767_268_800_000_000
 GATEWAY = "gateway-1"
+_HELD = "iotflow_inflight_bytes"
 _SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'iotflow-server'"
 _STORED = "SELECT numeric_value FROM telemetry_data ORDER BY timestamp"
 
@@ -52,9 +55,9 @@ def message(sequence: int, value: float, attempt: int, *, minutes: int = 0) -> W
 
 
 @asynccontextmanager
-async def stream_to(service: ServiceProcess) -> AsyncIterator[Any]:
+async def stream_to(process: ServiceProcess) -> AsyncIterator[Any]:
     options = [("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(service.address, options=options) as channel:
+    async with grpc.aio.insecure_channel(process.address, options=options) as channel:
         yield TelemetryServiceStub(channel).WriteTelemetryStream()  # type: ignore[call-arg]
 
 
@@ -77,8 +80,15 @@ def frozen(sessions: list[int]) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
-async def becomes(service: ServiceProcess, name: str, *, is_zero: bool) -> None:
-    while (await metric(service, name) == 0) is not is_zero:  # noqa: ASYNC110  # nothing tells of it by itself
+async def held_beyond(process: ServiceProcess, nbytes: float) -> float:
+    """Return the bytes that a process has taken and not yet written, once they are more."""
+    while (held := await metric(process, _HELD)) <= nbytes:  # noqa: ASYNC110  # nothing tells of it by itself
+        await asyncio.sleep(0.01)
+    return held
+
+
+async def until_all_is_written(process: ServiceProcess) -> None:
+    while await metric(process, _HELD):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 
@@ -95,14 +105,31 @@ async def test_what_the_first_process_writes_late_does_not_undo_what_the_second_
             await write(call, message(2, 1.0, 1, minutes=1))
         with frozen([row["pid"] for row in await connection.fetch(_SESSIONS)]):
             await call.write(message(3, 10.0, 1))
-            await becomes(first, "iotflow_inflight_bytes", is_zero=False)
+            held = await held_beyond(first, 0)
+            # This one waits for the flush of the other, and is not written: nobody has acknowledged it.
+            await call.write(message(4, 30.0, 1, minutes=2))
+            await held_beyond(first, held)
             call.cancel()
             await until(lambda: bool(logged(first, "call_ended")))
-            assert await metric(first, "iotflow_inflight_bytes") > 0
+            assert await metric(first, _HELD) == held
             await asyncio.to_thread(second.start)
             async with stream_to(second) as again:
                 await write(again, message(1, 10.0, 2), message(2, 20.0, 2))
-        await becomes(first, "iotflow_inflight_bytes", is_zero=True)
+        await until_all_is_written(first)
     stored = [row["numeric_value"] for row in await connection.fetch(_STORED)]
     assert stored == [20.0, float(is_known_to_overwrite)]
     await connection.close()
+
+
+async def test_a_first_stream_needs_nothing_of_other_processes(tmp_path: Path, postgres_dsn: str) -> None:
+    settings = settings_of(tmp_path, postgres_dsn, initial_phase=Phase.DECOMMISSIONED)
+    async with service(settings) as caller:
+        connection = await asyncpg.connect(postgres_dsn)
+        # Whoever asked it anything would fail from here on.
+        await connection.execute("DROP TABLE stream_writers")
+        await connection.close()
+        call: Any = caller.telemetry.WriteTelemetryStream()  # type: ignore[call-arg]
+        await write(call, message(1, 1.0, 1), message(2, 2.0, 1, minutes=1))
+        await call.write(message(3, 3.0, 1))
+        with pytest.raises(grpc.aio.AioRpcError, match="stream_writers"):
+            await call.read()
