@@ -12,8 +12,18 @@ from typing import Any
 import grpc
 import pytest
 
-from iotflow.telemetry import BlockingGatewayWriter, GatewayWriter, RejectedPoints, TelemetryError, UnavailableError
+from iotflow.telemetry import (
+    AbortedError,
+    BlockingGatewayWriter,
+    Columns,
+    GatewayWriter,
+    RejectedPoints,
+    TelemetryClient,
+    TelemetryError,
+    UnavailableError,
+)
 from iotflow.telemetry._backoff import Route
+from iotflow.telemetry._spool import Spool
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
 from tests.client.gateways import NOWHERE, START, eventually, stored
@@ -51,6 +61,21 @@ async def test_what_was_written_while_the_service_was_away_arrives_when_it_is_ba
         assert (writer.status.connected, writer.status.last_error, writer.status.reconnects) == (True, None, 1)
         assert writer.status.acknowledged_points == 2500
     assert await stored(lost_service.address, 1) == {number: number for number in range(2500)}
+
+
+async def test_a_stream_left_behind_by_the_process_before_undoes_nothing(
+    service: ServiceProcess, client: TelemetryClient, device: int, tmp_path: Path
+) -> None:
+    for number in range(2):
+        async with GatewayWriter(service.address, spool=tmp_path / "spool") as writer:
+            await writer.write(device, {"x": number}, START)
+    spool = Spool.open(tmp_path / "spool", 1 << 26, is_durable=True)
+    spool.close()
+    assert spool.attempt == 2
+    with pytest.raises(AbortedError, match="attempt 2"):
+        async with client.write_stream(writer_id=spool.writer_id, attempt=1) as stream:
+            await stream.send(Columns(device, [START], {"x": [0]}))
+    assert await stored(service.address, device) == {0: 1}
 
 
 @both_ways

@@ -61,6 +61,29 @@ def test_what_was_committed_is_there_after_opening_again(path: Path) -> None:
     spool.close()
 
 
+def test_a_file_names_its_writer_and_counts_its_streams(path: Path) -> None:
+    spool = opened(path)
+    name = spool.writer_id
+    assert (len(name), spool.attempt) == (32, 0)
+    spool.begin_stream()
+    spool.close()
+    killed = in_another_process(
+        f"""
+import os, signal
+spool = Spool.open(Path({str(path)!r}), 1 << 26, is_durable=False)
+spool.begin_stream()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    )
+    assert killed.returncode == -signal.SIGKILL
+    spool = opened(path)
+    assert (spool.writer_id, spool.attempt) == (name, 2)
+    spool.close()
+    other = opened(path.with_name("other"))
+    assert other.writer_id != name
+    other.close()
+
+
 def test_ranges_are_deleted_in_the_commit_that_adds(path: Path) -> None:
     filled(path)
     spool = opened(path)

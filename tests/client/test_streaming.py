@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from iotflow.telemetry import (
+    AbortedError,
     BlockingTelemetryClient,
     Columns,
     DeadlineExceededError,
@@ -71,6 +72,38 @@ async def test_rejections_name_the_message_and_go_to_it_alone(client: TelemetryC
     assert good.acknowledged.result().rejections == ()
     assert bad.acknowledged.result().rejections == (rejection,)
     assert result.accepted_points == 2 * ROWS + 1
+
+
+async def test_a_stream_that_another_has_taken_the_place_of_overwrites_nothing(
+    client: TelemetryClient, blocking: BlockingTelemetryClient, device: int
+) -> None:
+    async def overwrite_late() -> None:
+        async with client.write_stream(writer_id=f"gateway-{device}") as first:
+            await first.send(batch(device))
+            await first.flush()
+            with blocking.write_stream(writer_id=f"gateway-{device}", attempt=2) as second:
+                second.send(Columns(device, [START], {"x": [7]}))
+            await first.send(batch(device, 1))
+            assert (await first.flush()).accepted_points == ROWS
+            await first.send(Columns(device, [START], {"x": [8]}))
+
+    with pytest.raises(AbortedError, match="attempt 2") as caught:
+        await overwrite_late()
+    assert caught.value.reason == "STREAM_SUPERSEDED"
+    assert await stored(client, device) == [7, *range(1, 2 * ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("writer_id", "attempt", "field"),
+    [("w" * 101, 1, "writer_id"), ("a\0b", 1, "writer_id"), ("", 2, "writer_id"), ("w", 0, "attempt")],
+)
+async def test_a_wrong_writer_is_named(
+    client: TelemetryClient, blocking: BlockingTelemetryClient, writer_id: str, attempt: int, field: str
+) -> None:
+    for each in (client, blocking):
+        with pytest.raises(InvalidArgumentError) as caught:
+            each.write_stream(writer_id=writer_id, attempt=attempt)
+        assert [violation.field for violation in caught.value.violations] == [field]
 
 
 async def test_a_small_window_holds_back_but_loses_nothing(client: TelemetryClient, device: int) -> None:

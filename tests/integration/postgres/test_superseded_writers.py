@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
@@ -23,6 +23,14 @@ FIRST, SECOND, THIRD = (StreamWriter("gateway", attempt) for attempt in (1, 2, 3
 OTHER = StreamWriter("other", 1)
 _LOCK = "SELECT FROM telemetry_data WHERE measurement_name = $1 FOR UPDATE"
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+_BLOCKING = """
+SELECT pg_blocking_pids(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+_HINDRANCE = """
+INSERT INTO telemetry_data (device_id, timestamp, measurement_name, numeric_value)
+VALUES (1, '2023-11-14 22:13:20+00', '{name}', 0)
+"""
 
 
 def frame(writer: StreamWriter, *batches: Batch) -> Frame:
@@ -114,3 +122,39 @@ async def test_writers_that_have_long_been_silent_are_forgotten_at_the_start(pos
     async with opened(postgres_dsn, {}) as store, store.pool.connection() as connection:
         rows = await connection.fetch("SELECT writer_id, attempt FROM stream_writers")
     assert [tuple(row) for row in rows] == [("gateway", 2)]
+
+
+async def test_a_write_that_others_hinder_again_and_again_is_undone_too(each_postgres_dsn: str) -> None:
+    async with opened(each_postgres_dsn, {}) as store:
+        await store.write(frame(SECOND, batch(1, [T0], a=[2.0])))
+        async with hindrances(each_postgres_dsn, "bcde") as hindering:
+            late = asyncio.create_task(store.write(frame(FIRST, batch(1, [T0], **{name: [1.0] for name in "abcde"}))))
+            for _ in range(3):
+                await let_go_of_one(hindering)
+            # It goes by an upsert now, which waits as well.
+            await StreamWriters(store.pool).enter(SECOND)
+            await let_go_of_one(hindering)
+            with pytest.raises(WriterSupersededError):
+                await late
+    assert await stored(each_postgres_dsn) == {(1, "a"): 2.0, **{(1, name): 0.0 for name in "bcde"}}
+
+
+@asynccontextmanager
+async def hindrances(dsn: str, names: str) -> AsyncIterator[dict[int, asyncpg.Connection]]:
+    """Points that are written and not committed, each by another process of PostgreSQL."""
+    async with AsyncExitStack() as stack:
+        found = {}
+        for name in names:
+            connection = await asyncpg.connect(dsn)
+            stack.push_async_callback(connection.close)
+            await connection.execute(f"BEGIN; {_HINDRANCE.format(name=name)}")
+            found[connection.get_server_pid()] = connection
+        yield found
+
+
+async def let_go_of_one(hindering: dict[int, asyncpg.Connection]) -> None:
+    """Commit the point that somebody waits for."""
+    connection = next(iter(hindering.values()))
+    while not (blocking := await connection.fetchval(_BLOCKING)):
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
+    await hindering.pop(blocking[0]).execute("COMMIT")

@@ -22,6 +22,7 @@ from iotflow.telemetry._migration import Migration
 from iotflow.telemetry._records import Record, WriteResult
 from iotflow.telemetry._status import error_of
 from iotflow.telemetry._times import Moment
+from iotflow.telemetry._writer_identity import WriterIdentity
 
 
 class BlockingTelemetryClient(BlockingTelemetryReads):
@@ -65,9 +66,12 @@ class BlockingTelemetryClient(BlockingTelemetryReads):
         """See TelemetryClient.write."""
         return self._answer(_calls.write(records), timeout)
 
-    def write_stream(self, *, window_bytes: int = DEFAULT_WINDOW_BYTES) -> BlockingWriteStream:
+    def write_stream(
+        self, *, window_bytes: int = DEFAULT_WINDOW_BYTES, writer_id: str = "", attempt: int = 1
+    ) -> BlockingWriteStream:
         """See TelemetryClient.write_stream."""
-        return BlockingWriteStream(self._methods["WriteTelemetryStream"], window_bytes)
+        method = self._methods["WriteTelemetryStream"]
+        return BlockingWriteStream(method, window_bytes, WriterIdentity(writer_id, attempt))
 
     def delete(
         self,

@@ -17,13 +17,14 @@ from iotflow.telemetry._errors import TelemetryError
 from iotflow.telemetry._ledger import Acknowledgement, Ledger, Sent, closed, ended_early, out_of_time, stream_request
 from iotflow.telemetry._records import WriteResult
 from iotflow.telemetry._status import error_of
+from iotflow.telemetry._writer_identity import WriterIdentity
 
 
 class BlockingWriteStream:
     """The twin of WriteStream for threads: the same methods without await, usable from several threads at once."""
 
-    def __init__(self, method: Any, window_bytes: int) -> None:
-        self._ledger: Ledger[concurrent.futures.Future[Acknowledgement]] = Ledger(window_bytes)
+    def __init__(self, method: Any, window_bytes: int, writer: WriterIdentity) -> None:
+        self._ledger: Ledger[concurrent.futures.Future[Acknowledgement]] = Ledger(window_bytes, writer)
         self._changed = threading.Condition()
         self._error: TelemetryError | None = None
         self._is_closed = False

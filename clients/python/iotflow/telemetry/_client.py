@@ -22,6 +22,7 @@ from iotflow.telemetry._records import Record, WriteResult
 from iotflow.telemetry._status import error_of
 from iotflow.telemetry._stream import WriteStream
 from iotflow.telemetry._times import Moment
+from iotflow.telemetry._writer_identity import WriterIdentity
 
 
 class TelemetryClient(TelemetryReads):
@@ -85,12 +86,20 @@ class TelemetryClient(TelemetryReads):
         """
         return await self._answer(_calls.write(records), timeout)
 
-    def write_stream(self, *, window_bytes: int = DEFAULT_WINDOW_BYTES) -> WriteStream:
+    def write_stream(
+        self, *, window_bytes: int = DEFAULT_WINDOW_BYTES, writer_id: str = "", attempt: int = 1
+    ) -> WriteStream:
         """A stream to write columns by, to be used with ``async with``.
 
         At most ``window_bytes`` are sent and not yet acknowledged; then sending waits.
+
+        Who sends again over a new stream what an older one has not acknowledged may reach another process of the
+        service than before, while the first one still writes. With a ``writer_id``, which stays the same, of at most
+        100 characters, and an ``attempt`` greater with each stream, what is late undoes nothing that is newer.
+
+        :raises InvalidArgumentError: one of these is wrong.
         """
-        return WriteStream(self._methods["WriteTelemetryStream"], window_bytes)
+        return WriteStream(self._methods["WriteTelemetryStream"], window_bytes, WriterIdentity(writer_id, attempt))
 
     async def delete(
         self,

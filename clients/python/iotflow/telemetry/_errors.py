@@ -66,7 +66,7 @@ class FailedPreconditionError(TelemetryError):
 
 
 class AbortedError(TelemetryError):
-    """The phase is another than ``expected_phase``."""
+    """The phase is another than ``expected_phase``, or a later stream of the writer has taken the place of this."""
 
 
 class OutOfRangeError(TelemetryError):

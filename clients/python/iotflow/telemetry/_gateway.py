@@ -32,7 +32,8 @@ class GatewayWriter:
 
     Used with ``async with``, from one event loop, by any number of tasks. ``addresses`` is host:port, or several of
     them for the same fleet: when one fails the next is tried. ``spool`` is the file, one for each writer; what a
-    process could not send the next one sends, in the order of writing.
+    process could not send the next one sends, in the order of writing. The file also names the writer and counts its
+    connections, from which the service knows what an older one left behind: that undoes nothing that is newer.
 
     With ``durable`` a write returns once it is on disk (writes that come together share one commit), and a kill or a
     loss of power takes nothing that it has returned for. Without, points go to disk only while they cannot be sent, and

@@ -56,7 +56,7 @@ class GatewayParts:
         self._uplink = Uplink(
             Route(options.addresses, options.max_backoff),
             connector(options.credentials),
-            self._backlog,
+            keeper,
             Packer(options.max_batch_points),
             options.window_bytes,
             self._settled,

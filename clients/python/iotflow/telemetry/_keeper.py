@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from iotflow.telemetry._backlog import Backlog
 from iotflow.telemetry._errors import SpoolError
 from iotflow.telemetry._spool import Spool
+from iotflow.telemetry._writer_identity import WriterIdentity
 
 #: Payload that is read back at a time.
 PAGE_BYTES: Final = 1 << 20
@@ -67,6 +69,15 @@ class Keeper:
             if self.backlog.has_unloaded and not self.backlog.head_payload:
                 page = await self._run(lambda: self._spool.page(self.backlog.loaded_through, PAGE_BYTES))
                 self.backlog.load(page)
+
+    async def begin_stream(self) -> WriterIdentity:
+        """Who writes the next stream; whatever becomes of this process, no later one writes it again.
+
+        A file that cannot be written must not keep points from being sent: then the count goes on in memory.
+        """
+        with suppress(SpoolError):
+            await self._run(self._spool.begin_stream)
+        return WriterIdentity(self._spool.writer_id, self._spool.attempt)
 
     async def close(self) -> None:
         """Close the file."""

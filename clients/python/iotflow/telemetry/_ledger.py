@@ -14,6 +14,7 @@ from iotflow.telemetry._columns import Columns, encode_columns
 from iotflow.telemetry._enums import Store, TimePrecision, word_of
 from iotflow.telemetry._errors import DeadlineExceededError, TelemetryError, UnavailableError, within
 from iotflow.telemetry._records import Rejection, WriteResult, rejection_of, stores_of
+from iotflow.telemetry._writer_identity import WriterIdentity
 from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest, WriteTelemetryStreamResponse
 
 #: Bytes that may be sent and not yet acknowledged: what the server takes of one stream by default.
@@ -50,8 +51,9 @@ class Sent(Generic[Future]):
 class Ledger(Generic[Future]):
     """Numbers messages, keeps them until they are acknowledged, and counts their bytes against a window."""
 
-    def __init__(self, window_bytes: int) -> None:
+    def __init__(self, window_bytes: int, writer: WriterIdentity) -> None:
         self._window_bytes = window_bytes
+        self._writer = writer
         self._outstanding: deque[Sent[Future]] = deque()
         self._nbytes = 0
         self._sequence = 0
@@ -71,6 +73,8 @@ class Ledger(Generic[Future]):
 
     def enter(self, request: WriteTelemetryStreamRequest, nbytes: int, future: Future) -> Sent[Future]:
         """Number a message that is about to be sent."""
+        if not self._sequence:
+            self._writer.sign(request)
         self._sequence += 1
         request.sequence = self._sequence
         sent = Sent(self._sequence, nbytes, future)

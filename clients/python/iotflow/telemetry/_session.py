@@ -15,6 +15,7 @@ from iotflow.telemetry._ledger import ended_early
 from iotflow.telemetry._pulse import Pulse
 from iotflow.telemetry._requests import Packer, Request
 from iotflow.telemetry._status import error_of
+from iotflow.telemetry._writer_identity import WriterIdentity
 from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamResponse
 
 #: Hands out what is to be sent next; waits where there is nothing.
@@ -26,7 +27,10 @@ Settled = Callable[[Request, WriteTelemetryStreamResponse], None]
 class Session:
     """A stream, from its beginning until it breaks."""
 
-    def __init__(self, backlog: Backlog, packer: Packer, window_bytes: int, on_settled: Settled) -> None:
+    def __init__(
+        self, writer: WriterIdentity, backlog: Backlog, packer: Packer, window_bytes: int, on_settled: Settled
+    ) -> None:
+        self._writer = writer
         self._backlog = backlog
         self._packer = packer
         self._window_bytes = window_bytes
@@ -71,6 +75,8 @@ class Session:
                     return
 
     async def _write(self, call: Any, request: Request) -> bool:
+        if not self._sequence:
+            self._writer.sign(request.message)
         self._sequence += 1
         request.message.sequence = self._sequence
         self._sent.append(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ CREATE TABLE entries (
     id INTEGER PRIMARY KEY, points INTEGER NOT NULL, written_at REAL NOT NULL, checksum INTEGER NOT NULL,
     payload BLOB NOT NULL
 )"""
+_WRITER_SCHEMA: Final = "CREATE TABLE IF NOT EXISTS writer (id TEXT NOT NULL, attempt INTEGER NOT NULL)"
 
 #: Ids from the first to the last of a range, both included.
 IdRange = tuple[int, int]
@@ -58,6 +60,10 @@ class Spool:
         self.set_aside = set_aside
         #: What it held when it was opened.
         self.contents = Contents()
+        #: By what the service knows who writes from this file.
+        self.writer_id = ""
+        #: Of the last stream that was begun from it; 0 where none was.
+        self.attempt = 0
 
     @classmethod
     def open(cls, path: Path, max_bytes: int, *, is_durable: bool) -> Self:
@@ -83,6 +89,7 @@ class Spool:
             with _translated(path):
                 _lock(connection)
                 _set_up(path, connection, max_bytes, is_durable=is_durable)
+                spool.writer_id, spool.attempt = _writer(connection)
                 spool.contents = _checked_contents(path, connection)
         except BaseException:
             connection.close()
@@ -99,6 +106,12 @@ class Spool:
         with _translated(self._path), _transaction(self._connection) as connection:
             connection.executemany("DELETE FROM entries WHERE id BETWEEN ? AND ?", deletions)
             connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", map(_row, inserts))
+
+    def begin_stream(self) -> None:
+        """Count a stream, so that whoever opens the file next counts on from it."""
+        self.attempt += 1
+        with _translated(self._path):
+            self._connection.execute("UPDATE writer SET attempt = ?", (self.attempt,))
 
     def page(self, after_id: int, nbytes: int) -> list[Entry]:
         """The entries that follow an id: as many as it takes for so many bytes of payload."""
@@ -134,6 +147,15 @@ def _set_up(path: Path, connection: sqlite3.Connection, max_bytes: int, *, is_du
         raise SpoolError(f"{path} is a SQLite file of something else: name another file")
     if _value(connection, "PRAGMA user_version") != _FORMAT:
         raise SpoolError(f"the spool {path} was made by a newer release: use that one to send what is in it")
+
+
+def _writer(connection: sqlite3.Connection) -> tuple[str, int]:
+    with _transaction(connection):
+        connection.execute(_WRITER_SCHEMA)
+        if not _value(connection, "SELECT count(*) FROM writer"):
+            connection.execute("INSERT INTO writer VALUES (?, 0)", (uuid.uuid4().hex,))
+    found: tuple[str, int] = connection.execute("SELECT id, attempt FROM writer").fetchone()
+    return found
 
 
 def _checked_contents(path: Path, connection: sqlite3.Connection) -> Contents:

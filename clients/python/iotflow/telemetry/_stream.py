@@ -14,6 +14,7 @@ from iotflow.telemetry._errors import TelemetryError
 from iotflow.telemetry._ledger import Acknowledgement, Ledger, Sent, closed, ended_early, out_of_time, stream_request
 from iotflow.telemetry._records import WriteResult
 from iotflow.telemetry._status import error_of
+from iotflow.telemetry._writer_identity import WriterIdentity
 
 
 class WriteStream:
@@ -23,9 +24,9 @@ class WriteStream:
     to be sent again over a new stream, which stores nothing twice.
     """
 
-    def __init__(self, method: Any, window_bytes: int) -> None:
+    def __init__(self, method: Any, window_bytes: int, writer: WriterIdentity) -> None:
         self._call: Any = method()
-        self._ledger: Ledger[asyncio.Future[Acknowledgement]] = Ledger(window_bytes)
+        self._ledger: Ledger[asyncio.Future[Acknowledgement]] = Ledger(window_bytes, writer)
         self._changed = asyncio.Condition()
         self._sending = asyncio.Lock()
         self._error: TelemetryError | None = None

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import grpc
 
-from iotflow.telemetry._backlog import Backlog
 from iotflow.telemetry._backoff import Route, is_incurable, is_too_large
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, channel_options, methods_of
 from iotflow.telemetry._errors import SpoolError, TelemetryError, UnavailableError
+from iotflow.telemetry._keeper import Keeper
 from iotflow.telemetry._requests import Packer
 from iotflow.telemetry._session import Session, Settled, Take
 
@@ -27,11 +27,12 @@ class Uplink:
     """Keeps one stream to one of several addresses, for as long as :meth:`run` runs."""
 
     def __init__(
-        self, route: Route, connect: Connect, backlog: Backlog, packer: Packer, window_bytes: int, on_settled: Settled
+        self, route: Route, connect: Connect, keeper: Keeper, packer: Packer, window_bytes: int, on_settled: Settled
     ) -> None:
         self._route = route
         self._connect = connect
-        self._backlog = backlog
+        self._keeper = keeper
+        self._backlog = keeper.backlog
         self._packer = packer
         self._window_bytes = window_bytes
         self._on_settled = on_settled
@@ -60,7 +61,8 @@ class Uplink:
     async def run(self, take: Take) -> None:
         """Send what is handed out, over stream after stream. Never returns."""
         while True:
-            session = Session(self._backlog, self._packer, self._window_bytes, self._settled)
+            writer = await self._keeper.begin_stream()
+            session = Session(writer, self._backlog, self._packer, self._window_bytes, self._settled)
             try:
                 await self._stream(session, take)
             except (TelemetryError, SpoolError) as error:
