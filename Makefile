@@ -8,6 +8,7 @@ STAMP := .venv/.synced
 PROTOS := protos/iotflow/telemetry/v1
 OLDEST_IOTDB_CLIENT := 1.3.3
 WORKERS ?= 2
+ROUNDS ?= 20
 ARGS ?=
 # Some shells set HOST to the machine's name, so only one given to make itself counts.
 LOAD_HOST := $(if $(filter command line,$(origin HOST)),--host $(HOST))
@@ -18,7 +19,7 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo bench load ghz test test-iotdb-oldest lint format proto proto-check settings-table clean
+.PHONY: help setup run demo bench load ghz test chaos test-iotdb-oldest lint format proto proto-check settings-table clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ ghz: $(STAMP) ## Build the real ghz into .cache/go/bin, for load and its tests (
 
 test: $(STAMP) ## Run the tests; ARGS="-k name" narrows them
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+chaos: $(STAMP) ## Kill the service, PostgreSQL and a gateway under full load, ROUNDS=20 times, and count what is lost
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(ARGS)
 
 test-iotdb-oldest: $(STAMP) $(UV) ## Run IoTDB's tests with the oldest client that is supported
 	$(UV) run --frozen --isolated --all-extras --with apache-iotdb==$(OLDEST_IOTDB_CLIENT) \
