@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     )
     max_message_bytes: int = Field(16 << 20, ge=1 << 16, description="Largest gRPC message, in bytes.")
     max_records: int = Field(10_000, ge=1, description="Most records in one WriteTelemetry.")
+    max_message_points: int = Field(
+        1_000_000, ge=1, description="Most points and facts in one message of a stream; it bounds what decoding takes."
+    )
     max_text_bytes: int = Field(1 << 20, ge=1, description="Longest text or JSON value, in bytes of UTF-8.")
     max_devices_per_query: int = Field(1_000, ge=1, description="Most devices in one query.")
     max_page_size: int = Field(10_000, ge=1, description="Largest page, in points.")

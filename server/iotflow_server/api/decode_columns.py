@@ -103,7 +103,7 @@ class _BatchDecoder:
         return True
 
     def _values_sent(self) -> int:
-        return sum(_values_in(column) for column in self.message.columns)
+        return sum(values_in(column) for column in self.message.columns)
 
     def _decode(self) -> None:
         layout = lay_out(np.array(self.message.timestamps, dtype=np.int64), self._rules.precision_us)
@@ -121,7 +121,7 @@ class _BatchDecoder:
 
     def _add_data(self, path: str, column: ColumnMessage, layout: RowLayout) -> int:
         """Add a column; return how many of its values have a timestamp out of range."""
-        given = self._given(path, column, name_fault(column.name), column.name, points=_values_in(column))
+        given = self._given(path, column, name_fault(column.name), column.name, points=values_in(column))
         return 0 if given is None else self._add(path, given, layout, column.name)
 
     def _add_metadata(self, path: str, column: ColumnMessage, layout: RowLayout) -> None:
@@ -241,7 +241,8 @@ class _BatchDecoder:
         )
 
 
-def _values_in(column: ColumnMessage) -> int:
+def values_in(column: ColumnMessage) -> int:
+    """How many values a column holds, of whatever kind."""
     return len(column.numeric) + len(column.integer) + len(column.text) + len(column.boolean) + len(column.json)
 
 

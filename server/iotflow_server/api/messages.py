@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch, TelemetryRecord
-from iotflow_server.api.decode_columns import DecodedColumns
+from iotflow_server.api.decode_columns import DecodedColumns, values_in
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import Decoded, DecodingRules
 from iotflow_server.api.plain_columns import PlainColumns
@@ -43,6 +43,11 @@ class ColumnsMessage:
         self._plain = plain
         self.devices = frozenset([batch.device_id for batch in batches if batch.device_id > 0])
         self.nbytes = nbytes
+
+    @property
+    def value_count(self) -> int:
+        """Values in it, of metadata too."""
+        return sum(values_in(column) for batch in self._batches for column in (*batch.columns, *batch.metadata))
 
     def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
         """See :class:`WriteMessage`."""

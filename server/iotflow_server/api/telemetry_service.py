@@ -82,7 +82,10 @@ class TelemetryService(TelemetryServiceServicer):
         """Store batches in columns, acknowledging in order."""
         if self._is_draining:
             raise DrainingError
-        stream = WriteStream(self._writes, self._plain_columns, self._settings.max_stream_inflight_bytes)
+        settings = self._settings
+        stream = WriteStream(
+            self._writes, self._plain_columns, settings.max_stream_inflight_bytes, settings.max_message_points
+        )
         self._streams.add(stream)
         try:
             async with aclosing(stream.responses(request_iterator)) as responses:

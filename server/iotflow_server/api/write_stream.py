@@ -76,8 +76,9 @@ class WriteStream:
     control holds the client back.
     """
 
-    def __init__(self, writes: Writes, plain: PlainColumns, max_bytes: int) -> None:
+    def __init__(self, writes: Writes, plain: PlainColumns, max_bytes: int, max_points: int) -> None:
         self._writes = writes
+        self._max_points = max_points
         self._plain = plain
         self._max_bytes = max_bytes
         self._held = 0
@@ -142,6 +143,10 @@ class WriteStream:
             raise InvalidRequestError(("sequence", fault))
         await self._identify(request)
         message = ColumnsMessage(request.batches, request.ByteSize(), self._plain)
+        # A value takes a byte at least, so that most messages need not be counted.
+        if message.nbytes > self._max_points and (count := message.value_count) > self._max_points:
+            limit = f"at most {self._max_points} are taken (IOTFLOW_MAX_MESSAGE_POINTS): send several messages"
+            raise InvalidRequestError(("batches", f"they hold {count} values; {limit}"))
         pending = await self._writes.prepare(message, self._writer)
         await self._take_room(pending.nbytes)
         outcome = await self._writes.begin(pending)

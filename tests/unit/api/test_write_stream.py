@@ -272,3 +272,15 @@ async def test_a_stream_that_is_cut_off_withdraws_what_it_has_not_acknowledged()
 async def _write_all(call: Any, messages: list[WriteTelemetryStreamRequest]) -> None:
     for each in messages:
         await call.write(each)
+
+
+async def test_a_message_of_too_many_values_is_told_the_limit() -> None:
+    async with running(max_message_points=3) as edge:
+        columns = [Column(name=name, boolean=[True, False]) for name in "ab"]
+        batch = ColumnBatch(device_id=1, timestamps=[1, 2], columns=columns)
+        call = edge.telemetry.WriteTelemetryStream()
+        await call.write(WriteTelemetryStreamRequest(sequence=1, batches=[batch]))
+        failure = await failure_of(call.read())
+        assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert "batches" in failure.message
+        assert "IOTFLOW_MAX_MESSAGE_POINTS" in failure.message
