@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import iotflow_server.cli  # noqa: F401  # first: it keeps gRPC from meddling with the processes that are started
 from tests.chaos.rounds import VICTIMS, Round, rounds
 
 
