@@ -1,4 +1,4 @@
-"""Which stream of a writer is its last one, so that an older one overwrites nothing (docs/adr/0008).
+"""Which stream of a writer is its last one, so that an older one overwrites nothing (docs/adr/0010).
 
 A stream is entered, and that committed, before anything of it is written. A write that has replaced points looks here
 after that and before it commits. Either it finds the later stream, and is undone; or that stream begins to write once
