@@ -54,6 +54,7 @@ class Pending:
         devices: frozenset[int] = frozenset().union(*(writable.devices for writable in gone))
         withdrawn = {submission for device_id in devices for submission in self._withdraw_from(device_id, gone)}
         self.nbytes -= sum(submission.nbytes for submission in withdrawn)
+        self._count -= len(withdrawn)
         return withdrawn
 
     def look_at(self, device_ids: Collection[int] | None) -> None:
