@@ -25,11 +25,12 @@ from iotflow_server.stores.stream_writer import StreamWriter
 
 #: An acknowledgement with this many rejections is sent without waiting for more.
 _REJECTIONS_PER_ACK = 100
-#: While more of the stream is under way, an acknowledgement waits for so many messages, but no longer than so many
-#: seconds: to send one costs more than to take a small message in. Who waits for an acknowledgement with nothing else
-#: under way gets it at once.
+#: A client that has several messages under way gets acknowledgements of so many together, but waits no longer than so
+#: many seconds, and less where nothing is under way any more: to send one costs more than to take a small message in.
+#: Who sends one message at a time gets its acknowledgement at once.
 _MESSAGES_PER_ACK = 16
 _ACK_SECONDS = 0.05
+_LAST_ACK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,10 +182,19 @@ class WriteStream:
             return
         self._unsettled -= 1
         self._settled_since_ack += 1
-        if not self._unsettled or self._settled_since_ack >= _MESSAGES_PER_ACK or outcome.exception() is not None:
+        is_alone = not self._unsettled and self._settled_since_ack == 1
+        if is_alone or self._settled_since_ack >= _MESSAGES_PER_ACK or outcome.exception() is not None:
             self._due.set()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_ACK_SECONDS, self._due.set)
+        else:
+            self._acknowledge_within(_ACK_SECONDS if self._unsettled else _LAST_ACK_SECONDS)
+
+    def _acknowledge_within(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._due.set)
 
     async def _acknowledgements(self) -> AsyncIterator[_Ack]:
         while self._messages or not self._has_read_all:

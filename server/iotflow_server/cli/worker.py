@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from iotflow_server.app import prepared, serving
+from iotflow_server.cli.collector import look_for_garbage_less_often
 from iotflow_server.cli.serve import loop_factory, stop_signal
 from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError
@@ -30,6 +31,7 @@ def main() -> None:
     settings = Settings()
     configure_logging(settings.log_level, settings.log_format, worker=number)
     presence = Presence(settings.data_dir)
+    look_for_garbage_less_often()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         is_orphan = runner.run(_work(settings, number))
     if is_orphan and embedded and presence.end():

@@ -17,7 +17,7 @@ from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.frame_builder import FrameBuilder
 
 #: A flush ends with the submission that takes it over this many bytes, to bound the wait for it.
-FLUSH_BYTES = 1 << 19
+FLUSH_BYTES = 1 << 20
 #: Flushes under way at once; they never share a device.
 FLUSHES_IN_FLIGHT = 2
 #: Less than that waits for the flush under way to end: two flushes of a few points each cost more than one of both.
