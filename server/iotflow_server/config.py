@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     max_stream_inflight_bytes: int = Field(
         16 << 20, ge=1 << 16, description="Points taken but not yet stored, in bytes, of one stream."
     )
+    keepalive_seconds: float = Field(
+        30.0, ge=0.5, description="A connection that is silent for so long is asked whether anybody is there."
+    )
+    keepalive_timeout_seconds: float = Field(
+        10.0, ge=0.5, description="One that does not answer within so long is closed, and its streams are ended."
+    )
     drain_seconds: float = Field(20.0, ge=0, description="Longest wait for calls under way on SIGTERM.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity logged.")
     log_format: Literal["json", "console"] = Field("json", description="Form of log lines on stderr.")
