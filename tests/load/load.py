@@ -37,6 +37,7 @@ class Load:
         self._payloads = Payloads(config, self._method)
         self._pacer = Pacer(config)
         self._ended: float | None = None
+        self._is_over = False
         self._ignoring = False
         self._outcomes: list[Outcome] = []
 
@@ -55,6 +56,7 @@ class Load:
 
     def cut(self) -> None:
         """End the calls under way, as ``duration-stop`` has it; called when the duration is over."""
+        self._is_over = True
         if self.config.duration_stop == "wait":
             return
         self._ignoring = self.config.duration_stop == "ignore"
@@ -69,7 +71,7 @@ class Load:
     def _end_reason(self) -> EndReason:
         if len(self._outcomes) == self.config.calls:
             return "normal"
-        return "timeout" if self._pacer.ended else "cancel"
+        return "timeout" if self._is_over or self._pacer.ended else "cancel"
 
     def _worker(self, worker_id: str, invoke: Invoke) -> Worker:
         def work() -> Outcome | None:

@@ -77,8 +77,14 @@ class LocalPostgres:
         :raises LocalPostgresError: it does not start; the message holds the end of its log.
         """
         self._prepare()
-        if not self._take_over():
+        if self._take_over():
+            return
+        try:
             self._launch()
+        except LocalPostgresError:
+            # On a busy machine pg_ctl may fail to tell that one runs.
+            if not self._take_over():
+                raise
 
     def _launch(self) -> None:
         self._socket_folder = _short(self._folder)
