@@ -150,10 +150,11 @@ def _options(settings: Settings, shares_port: bool) -> list[tuple[str, int]]:
         # A second server on one port is a mistake, and should hear so; workers have a parent that sees to it.
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.max_concurrent_streams", 10_000),
-        # Connections whose other end is gone without a word are closed after both of these.
+        # Connections whose other end is gone without a word are closed after both of these; by its own default gRPC
+        # would wait a minute more for the answer to any ping that it has sent before.
         ("grpc.keepalive_time_ms", int(settings.keepalive_seconds * 1000)),
         ("grpc.keepalive_timeout_ms", int(settings.keepalive_timeout_seconds * 1000)),
-        ("grpc.http2.ping_timeout_ms", int(settings.keepalive_timeout_seconds * 1000)),
+        ("grpc.http2.ping_timeout_ms", int((settings.keepalive_seconds + settings.keepalive_timeout_seconds) * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
