@@ -12,6 +12,7 @@ import grpc
 
 from iotflow.telemetry._backoff import Route, is_incurable, is_too_large
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, channel_options, methods_of
+from iotflow.telemetry._entries import Entry
 from iotflow.telemetry._errors import SpoolError, TelemetryError, UnavailableError
 from iotflow.telemetry._keeper import Keeper
 from iotflow.telemetry._requests import Packer
@@ -72,11 +73,18 @@ class Uplink:
 
     async def _stream(self, session: Session, take: Take) -> None:
         async with self._channel() as channel:
-            if await _is_ready(channel):
-                self._connected()
+            await _attempted(channel)
+
+            async def take_once_connected() -> list[Entry]:
+                # What was handed out counts as in flight, and is not given up where the spool is full.
+                if not self.is_connected:
+                    await _connection_made(channel)
+                    self._connected()
+                return await take()
+
             try:
                 # Where there is no connection the stream tells why.
-                await session.run(methods_of(channel)["WriteTelemetryStream"], take)
+                await session.run(methods_of(channel)["WriteTelemetryStream"], take_once_connected)
             finally:
                 self.is_connected = False
 
@@ -142,16 +150,19 @@ def connector(credentials: grpc.ChannelCredentials | None) -> Connect:
     return connect
 
 
-async def _is_ready(channel: grpc.aio.Channel) -> bool:
-    """Whether a connection came about."""
+async def _attempted(channel: grpc.aio.Channel) -> None:
+    """Return once there is a connection, or an attempt at one has failed."""
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            while True:
-                state = channel.get_state(try_to_connect=True)
-                if state is grpc.ChannelConnectivity.READY:
-                    return True
-                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                    return False
+            state = channel.get_state(try_to_connect=True)
+            while state not in (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE):
                 await channel.wait_for_state_change(state)
+                state = channel.get_state(try_to_connect=True)
     except TimeoutError:
         raise UnavailableError(grpc.StatusCode.UNAVAILABLE, f"no connection within {_CONNECT_SECONDS} s") from None
+
+
+async def _connection_made(channel: grpc.aio.Channel) -> None:
+    """Return once there is a connection."""
+    while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+        await channel.wait_for_state_change(state)
