@@ -78,23 +78,24 @@ class DualBed(Bed):
 
 
 @contextmanager
-def dual_bed(folder: Path) -> Iterator[DualBed]:
-    """Start both stores, and the service in DUAL_WRITE."""
+def dual_bed(folder: Path, phase: str = "DUAL_WRITE", **settings: str) -> Iterator[DualBed]:
+    """Start both stores, and the service in a phase that keeps both; ``settings`` are further ones."""
     iotdb = LocalIotdb(folder / "iotdb")
     iotdb.start()
     try:
         with running_postgres(folder / "postgres") as postgres:
-            settings = {
+            environment = {
                 "IOTFLOW_POSTGRES_DSN": postgres.dsn,
-                "IOTFLOW_INITIAL_PHASE": "DUAL_WRITE",
+                "IOTFLOW_INITIAL_PHASE": phase,
                 "IOTDB_HOST": iotdb.host,
                 "IOTDB_PORT": str(iotdb.port),
                 # What is measured is acknowledged by both stores, however busy the machine is.
                 "IOTDB_TIMEOUT_SECONDS": "60",
                 "IOTFLOW_POSTGRES_TIMEOUT_SECONDS": "60",
                 "IOTFLOW_SECONDARY_PATIENCE_SECONDS": "60",
+                **settings,
             }
-            with running_service(folder / "service", settings) as service:
+            with running_service(folder / "service", environment) as service:
                 yield DualBed(postgres, service, iotdb)
     finally:
         iotdb.kill()

@@ -13,6 +13,8 @@ _FILES: Final = (
     "ingest_overwrite",
     "unary_durable",
     "unary_latency",
+    "dual_overhead",
+    "secondary_down",
     "ingest_growth",
     "memory_peak",
     "queries",
