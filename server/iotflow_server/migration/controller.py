@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
 
+from iotflow_server.migration.evidence import Evidence, guards_by
 from iotflow_server.migration.guards import guards_between, reachable_error
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.phase_state import PhaseState
@@ -42,6 +43,7 @@ class MigrationController:
         journal: DirtyJournal,
         repairer: Repairer,
         stores: Mapping[StoreName, TelemetryStore],
+        evidence: Sequence[Evidence] = (),
     ) -> None:
         self._state = state
         self._router = router
@@ -49,6 +51,7 @@ class MigrationController:
         self._journal = journal
         self._repairer = repairer
         self._stores = stores
+        self._evidence = evidence
         self._moving = asyncio.Lock()
 
     async def status(self) -> MigrationStatus:
@@ -58,8 +61,8 @@ class MigrationController:
             phase=phase,
             epoch=self._state.known.epoch,
             stores=tuple(self._store_status(name, phase, errors[name]) for name in self._stores),
-            advance_guards=self._guards(phase, phase.next, errors),
-            roll_back_guards=self._guards(phase, phase.previous, errors),
+            advance_guards=await self._all_guards(phase, phase.next, errors),
+            roll_back_guards=await self._all_guards(phase, phase.previous, errors),
             history=await self._state.history(),
         )
 
@@ -91,7 +94,7 @@ class MigrationController:
 
     async def _move(self, target: Phase, changed_by: str, reason: str, force: bool) -> None:
         current = self._router.phase
-        self._check(self._guards(current, target, await self._errors()), force)
+        self._check(await self._all_guards(current, target, await self._errors()), force)
         async with self._quiesced():
             # Again, now that nothing is under way that could dirty a range.
             self._check(self._guards(current, target, dict.fromkeys(StoreName, "")), force)
@@ -111,6 +114,13 @@ class MigrationController:
     def _expect(self, expected: Phase | None) -> None:
         if expected is not None and expected is not self._router.phase:
             raise PhaseMismatchError(f"the phase is {self._router.phase}, not {expected}")
+
+    async def _all_guards(
+        self, current: Phase, target: Phase | None, errors: Mapping[StoreName, str]
+    ) -> tuple[Guard, ...]:
+        if target is None:
+            return ()
+        return (*self._guards(current, target, errors), *await guards_by(self._evidence, current, target))
 
     def _guards(self, current: Phase, target: Phase | None, errors: Mapping[StoreName, str]) -> tuple[Guard, ...]:
         return () if target is None else guards_between(current, target, errors, self._journal)
