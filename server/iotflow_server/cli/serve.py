@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from iotflow_server.app import running
+from iotflow_server.cli.allocator import keep_freed_memory
 from iotflow_server.cli.collector import look_for_garbage_less_often
 from iotflow_server.config import IotdbSettings, Settings
 from iotflow_server.foundation import StartError
@@ -35,6 +36,7 @@ def run_loop(program: Callable[[Settings], Coroutine[Any, Any, None]], **given: 
         settings = Settings(**given)
         configure_logging(settings.log_level, settings.log_format)
         look_for_garbage_less_often()
+        keep_freed_memory()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(program(settings))
     except ValidationError as error:

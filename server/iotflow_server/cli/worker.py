@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from iotflow_server.app import prepared, serving
+from iotflow_server.cli.allocator import keep_freed_memory
 from iotflow_server.cli.collector import look_for_garbage_less_often
 from iotflow_server.cli.serve import loop_factory, stop_signal
 from iotflow_server.config import Settings
@@ -32,6 +33,7 @@ def main() -> None:
     configure_logging(settings.log_level, settings.log_format, worker=number)
     presence = Presence(settings.data_dir)
     look_for_garbage_less_often()
+    keep_freed_memory()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         is_orphan = runner.run(_work(settings, number))
     if is_orphan and embedded and presence.end():
