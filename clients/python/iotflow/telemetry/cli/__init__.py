@@ -1,0 +1,1 @@
+"""The command ``iotflow``; it needs the extra ``cli``."""

@@ -1,0 +1,91 @@
+"""Prints rows: as a table of the terminal, as CSV, or as JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from typing import Any, Final, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from iotflow.telemetry._values import Json
+from iotflow.telemetry.cli.question import Format
+from iotflow.telemetry.cli.rows import Rows
+from iotflow.telemetry.cli.running import CommandError
+
+#: A table is held in memory, and nobody reads more.
+MAX_TABLE_ROWS: Final = 10_000
+
+
+async def print_rows(rows: Rows, form: Format, out: TextIO) -> None:
+    """Print all rows to a file."""
+    await _PRINTERS[form](rows, out)
+
+
+async def _print_csv(rows: Rows, out: TextIO) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(rows.columns)
+    async for block in rows.blocks:
+        writer.writerows([tuple(map(_cell, row)) for row in block])
+
+
+async def _print_jsonl(rows: Rows, out: TextIO) -> None:
+    async for block in rows.blocks:
+        out.writelines(f"{_json(dict(zip(rows.columns, row, strict=True)))}\n" for row in block)
+
+
+async def _print_table(rows: Rows, out: TextIO) -> None:
+    table = Table(*rows.columns)
+    async for block in rows.blocks:
+        if table.row_count + len(block) > MAX_TABLE_ROWS:
+            raise CommandError(
+                f"more than {MAX_TABLE_ROWS} rows make no table: give --limit, --format csv or --format jsonl"
+            )
+        for row in block:
+            table.add_row(*(Text(_visible(_cell(value))) for value in row))
+    Console(file=out).print(table)
+
+
+def _cell(value: Any) -> str:
+    """A value as text: text as it is, nothing for nothing, all else as in JSON."""
+    found = _finite(value)
+    if isinstance(found, str):
+        return found
+    return "" if found is None or found == {} else _json(found)
+
+
+def _visible(text: str) -> str:
+    """Text without what would steer the terminal."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_bare)
+    except ValueError:
+        return _json(_finite(value))
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, Json):
+        return value.value
+    raise TypeError(f"{type(value).__name__} is no value of a point")
+
+
+def _finite(value: Any) -> Any:
+    """The same with NaN and infinities, which JSON does not have, in the words that protobuf's JSON has for them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return value
+
+
+_PRINTERS: Final = {Format.CSV: _print_csv, Format.JSONL: _print_jsonl, Format.TABLE: _print_table}
