@@ -18,6 +18,10 @@ from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError, explained, lock_folder, postgres_dsn
 from iotflow_server.ingest.ingest import Ingest
 from iotflow_server.migration.controller import MigrationController
+from iotflow_server.migration.jobs.job import Job
+from iotflow_server.migration.jobs.job_run import RunSettings
+from iotflow_server.migration.jobs.parts import JobParts, instance_id
+from iotflow_server.migration.jobs.strain import LiveStrain
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.phase_state import PhaseState
 from iotflow_server.migration.postgres_phases import PostgresPhases
@@ -119,6 +123,9 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     repairer = Repairer(router, journal, ingest.holding)
     repairer.start()
     stack.push_async_callback(repairer.stop)
+    jobs = _jobs(settings, postgres, state, metrics, lambda: _lag(router, journal))
+    jobs.runner.start()
+    stack.push_async_callback(jobs.runner.stop)
     controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores)
     queries = QueryEngine(
         router.primary,
@@ -132,6 +139,7 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
         queries,
         registry,
         controller,
+        jobs.jobs,
         metrics,
         ping_primary=lambda: router.primary().ping(),
         shares_port=is_worker,
@@ -164,6 +172,31 @@ def _iotdb(settings: Settings, phase: Phase, owner_of: OwnerLookup) -> Telemetry
         return IotdbStore(settings.iotdb, owner_of)
     except ValueError as error:
         raise StartError(f"IOTDB_DATABASE: {error}") from error
+
+
+def _jobs(
+    settings: Settings, postgres: PostgresStore, state: PhaseState, metrics: Metrics, lag: Callable[[], int]
+) -> JobParts:
+    p95 = {store: lambda recent=recent: recent.p95 for store, recent in metrics.recent_writes.items()}
+
+    def show(job: Job) -> None:
+        done, total, rate = job.progress.points_done, job.progress.points_total, job.progress.points_per_second
+        metrics.job_progress(job.id, job.kind, done=done, total=total, points_per_second=rate)
+
+    return JobParts.of(
+        postgres.pool,
+        instance_id(settings.data_dir),
+        lambda: state.known.epoch,
+        LiveStrain(p95, lag, settings.job_max_write_seconds, settings.job_max_dirty_ranges),
+        show,
+        lease_seconds=settings.job_lease_seconds,
+        settings=RunSettings(settings.job_workers, settings.job_tries),
+    )
+
+
+def _lag(router: Router, journal: DirtyJournal) -> int:
+    secondary = router.phase.secondary
+    return 0 if secondary is None else journal.count(secondary)
 
 
 def _own_registry(

@@ -103,6 +103,21 @@ class Settings(BaseSettings):
         10.0, ge=0.5, description="One that does not answer within so long is closed, and its streams are ended."
     )
     drain_seconds: float = Field(20.0, ge=0, description="Longest wait for calls under way on SIGTERM.")
+    job_workers: int = Field(
+        2, ge=1, le=16, description="Chunks of a job worked on at once, unless the job says otherwise."
+    )
+    job_tries: int = Field(
+        3, ge=1, description="Tries of a chunk of a job; a store that is away is waited for, and not counted."
+    )
+    job_lease_seconds: float = Field(
+        15.0, ge=2, description="A job whose instance is not heard of for so long is taken over by another one."
+    )
+    job_max_write_seconds: float = Field(
+        0.5, gt=0, description="Jobs work less while a store's live writes take longer than that, in 19 of 20 cases."
+    )
+    job_max_dirty_ranges: int = Field(
+        1_000, ge=0, description="Jobs work less while the secondary lags behind by more dirty ranges."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity logged.")
     log_format: Literal["json", "console"] = Field("json", description="Form of log lines on stderr.")
     iotdb: IotdbSettings = Field(default_factory=IotdbSettings)

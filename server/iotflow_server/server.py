@@ -18,7 +18,7 @@ from iotflow_server.api.access_service import AccessService
 from iotflow_server.api.edge import Edge
 from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
 from iotflow_server.api.migration_service import MigrationService
-from iotflow_server.api.ports import IngestPort, MigrationPort, QueryPort, RegistryPort
+from iotflow_server.api.ports import IngestPort, JobsPort, MigrationPort, QueryPort, RegistryPort
 from iotflow_server.api.reflection import reflection_pool
 from iotflow_server.api.telemetry_service import TelemetryService
 from iotflow_server.api.writes import Writes
@@ -47,6 +47,7 @@ class TelemetryServer:
         queries: QueryPort,
         registry: RegistryPort,
         migration: MigrationPort,
+        jobs: JobsPort,
         metrics: Metrics,
         *,
         ping_primary: Ping,
@@ -57,7 +58,7 @@ class TelemetryServer:
         self._shares_port = shares_port
         self._writes = Writes(ingest, registry, metrics, settings.max_text_bytes)
         self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes)
-        self._migration = MigrationService(migration)
+        self._migration = MigrationService(migration, jobs)
         self._access = AccessService(registry, settings.max_page_size)
         #: The statuses that the health service shows.
         self.health = Health(ping_primary)
@@ -108,6 +109,7 @@ class TelemetryServer:
         await self._stop_watching()
         await self.health.stop()
         self._telemetry.drain()
+        self._migration.drain()
         await self._finish_calls(server, self._settings.drain_seconds if grace is None else grace)
         await self._close_exporter()
         _log.info("stopped", action="stopped")

@@ -17,6 +17,12 @@ from google.rpc.status_pb2 import Status
 from iotflow_server.access.registry import OwnerConflictError
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.ingest.errors import DrainingError, OverloadedError
+from iotflow_server.migration.jobs.job import (
+    JobKindUnavailableError,
+    JobObjectedError,
+    JobStateError,
+    UnknownJobError,
+)
 from iotflow_server.migration.status import GuardsUnsatisfiedError, NoNeighbourError, PhaseMismatchError
 from iotflow_server.query.errors import (
     AggregateOverflowError,
@@ -138,6 +144,10 @@ _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], Status]]] = {
     GuardsUnsatisfiedError: _guards_unsatisfied,
     PhaseMismatchError: _plain(grpc.StatusCode.ABORTED, "PHASE_MISMATCH"),
     NoNeighbourError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "NO_NEIGHBOUR"),
+    UnknownJobError: _plain(grpc.StatusCode.NOT_FOUND, "UNKNOWN_JOB"),
+    JobStateError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "JOB_STATE"),
+    JobObjectedError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "JOB_OBJECTED"),
+    JobKindUnavailableError: _plain(grpc.StatusCode.UNIMPLEMENTED, "JOB_KIND_UNAVAILABLE"),
     InvalidTokenError: _field("page_token", "INVALID_PAGE_TOKEN"),
     AggregateTypeError: _field("aggregations", "AGGREGATE_TYPE"),
     DownsamplingTypeError: _field("downsampling", "DOWNSAMPLING_TYPE"),

@@ -1,14 +1,14 @@
-"""MigrationService: shows and moves the phase."""
+"""MigrationService: shows and moves the phase; its jobs are in job_service."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
-from iotflow.telemetry.v1.migration_service_pb2_grpc import MigrationServiceServicer
 from iotflow_server.api.encode import store_message
 from iotflow_server.api.invalid import InvalidRequestError
-from iotflow_server.api.ports import MigrationPort
+from iotflow_server.api.job_service import JobCalls
+from iotflow_server.api.ports import JobsPort, MigrationPort
 from iotflow_server.api.times import moment_message
 from iotflow_server.migration.status import Guard, MigrationStatus, PhaseChange, StoreStatus
 from iotflow_server.routing.phase import Phase
@@ -29,10 +29,11 @@ _EXPECTED: Final[dict[int, Phase | None]] = {
 }
 
 
-class MigrationService(MigrationServiceServicer):
-    """Shows and moves the phase. What goes wrong is raised; the edge makes it a status."""
+class MigrationService(JobCalls):
+    """Shows and moves the phase, and runs jobs. What goes wrong is raised; the edge makes it a status."""
 
-    def __init__(self, migration: MigrationPort) -> None:
+    def __init__(self, migration: MigrationPort, jobs: JobsPort) -> None:
+        super().__init__(jobs)
         self._migration = migration
 
     async def GetMigration(self, request: pb.GetMigrationRequest, context: Any) -> pb.GetMigrationResponse:

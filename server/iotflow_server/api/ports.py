@@ -8,6 +8,8 @@ from typing import Protocol
 
 from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.ingest.writable import Writable
+from iotflow_server.migration.jobs.job import Job, RecordedFinding
+from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.downsampling import Downsampling
@@ -90,6 +92,42 @@ class MigrationPort(Protocol):
 
     async def roll_back(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
         """Move back."""
+
+
+class JobsPort(Protocol):
+    """Long works; see migration/jobs/jobs.py."""
+
+    async def start(self, spec: JobSpec, pace: JobPace, created_by: str) -> Job:
+        """Start a job."""
+
+    async def get(self, job_id: int) -> Job:
+        """Return a job."""
+
+    async def list_jobs(
+        self, kinds: Collection[JobKind], states: Collection[JobState], before: int | None, limit: int
+    ) -> list[Job]:
+        """Return jobs, newest first."""
+
+    def watch(self, job_id: int) -> AsyncIterator[Job]:
+        """Yield a job whenever it changes."""
+
+    async def pause(self, job_id: int) -> Job:
+        """Pause a job."""
+
+    async def resume(self, job_id: int) -> Job:
+        """Let a job go on."""
+
+    async def cancel(self, job_id: int) -> Job:
+        """End a job."""
+
+    async def set_pace(self, job_id: int, pace: JobPace) -> Job:
+        """Change how hard a job may work."""
+
+    async def findings(self, job_id: int, offset: int, limit: int) -> Sequence[RecordedFinding]:
+        """Return what a job found by name."""
+
+    async def waive(self, job_id: int, code: str, subject: str, waived_by: str, reason: str) -> tuple[int, Job]:
+        """Waive findings."""
 
 
 class QueryPort(Protocol):

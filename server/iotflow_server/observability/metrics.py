@@ -10,6 +10,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from iotflow_server.observability.recent import RecentDurations
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 
@@ -49,6 +50,16 @@ class Metrics:
             "iotflow_inflight_bytes", "Points taken but not yet stored.",
             registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
+        self._job_points = Gauge(
+            "iotflow_job_points", "Points of a job that runs here, by what: done or total.", ["job", "kind", "what"],
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._job_rate = Gauge(
+            "iotflow_job_points_per_second", "Rate of a job that runs here.", ["job", "kind"],
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        #: How long writes of each store took of late.
+        self.recent_writes = {store: RecentDurations() for store in StoreName}
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
 
     def call_ended(self, method: str, code: str, seconds: float) -> None:
@@ -77,7 +88,16 @@ class Metrics:
             self._store_errors.labels(store, operation).inc()
             raise
         finally:
-            self._store_seconds.labels(store, operation).observe(time.perf_counter() - begin)
+            seconds = time.perf_counter() - begin
+            self._store_seconds.labels(store, operation).observe(seconds)
+            if operation == "write":
+                self.recent_writes[store].add(seconds)
+
+    def job_progress(self, job: int, kind: str, *, done: int, total: int, points_per_second: float) -> None:
+        """Show how far a job has come that runs here."""
+        self._job_points.labels(job, kind, "done").set(done)
+        self._job_points.labels(job, kind, "total").set(total)
+        self._job_rate.labels(job, kind).set(points_per_second)
 
     def watch_phase(self, current: Callable[[], Phase]) -> None:
         """Show the phase, asked for whenever metrics are read."""

@@ -17,6 +17,8 @@ from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.config import Settings
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.ingest.writable import Writable
+from iotflow_server.migration.jobs.job import Job, JobKindUnavailableError, RecordedFinding, UnknownJobError
+from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.aggregate_query import AggregateQuery
@@ -230,6 +232,38 @@ class Primary:
             raise ConnectionError("away")
 
 
+class NoJobs:
+    """No job was ever started, and none can be done."""
+
+    async def start(self, spec: JobSpec, pace: JobPace, created_by: str) -> Job:
+        raise JobKindUnavailableError(spec.kind)
+
+    async def get(self, job_id: int) -> Job:
+        raise UnknownJobError(job_id)
+
+    async def list_jobs(
+        self, kinds: Collection[JobKind], states: Collection[JobState], before: int | None, limit: int
+    ) -> list[Job]:
+        return []
+
+    async def watch(self, job_id: int) -> AsyncIterator[Job]:
+        yield await self.get(job_id)
+
+    async def pause(self, job_id: int) -> Job:
+        return await self.get(job_id)
+
+    resume = cancel = pause
+
+    async def set_pace(self, job_id: int, pace: JobPace) -> Job:
+        return await self.get(job_id)
+
+    async def findings(self, job_id: int, offset: int, limit: int) -> Sequence[RecordedFinding]:
+        return []
+
+    async def waive(self, job_id: int, code: str, subject: str, waived_by: str, reason: str) -> tuple[int, Job]:
+        return 0, await self.get(job_id)
+
+
 class Edge:
     """A running server on its parts, and a channel to it."""
 
@@ -238,6 +272,7 @@ class Edge:
         self.registry = Registry()
         self.queries = Queries()
         self.migration = Migration()
+        self.jobs = NoJobs()
         self.primary = Primary()
         self.metrics = Metrics()
         self.settings = Settings(**{"listen": "127.0.0.1:0", "metrics_listen": ""} | settings)
@@ -247,6 +282,7 @@ class Edge:
             self.queries,
             self.registry,
             self.migration,
+            self.jobs,
             self.metrics,
             ping_primary=self.primary.ping,
         )

@@ -41,6 +41,7 @@ def test_a_link_between_pages_leads_somewhere(page: str, target: str) -> None:
 
 def test_a_decision_is_numbered_once_and_listed_in_the_architecture() -> None:
     pages = sorted(path.name for path in (ROOT / "docs" / "adr").glob("*.md"))
-    assert [int(name[:4]) for name in pages] == list(range(1, len(pages) + 1))
+    numbers = [int(name[:4]) for name in pages]
+    assert numbers == sorted(set(numbers))
     architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert [name for name in pages if f"(adr/{name})" not in architecture] == []

@@ -13,10 +13,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from iotflow.telemetry.v1 import job_pb2 as iotflow_dot_telemetry_dot_v1_dot_job__pb2
 from iotflow.telemetry.v1 import value_pb2 as iotflow_dot_telemetry_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,iotflow/telemetry/v1/migration_service.proto\x12\x14iotflow.telemetry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a iotflow/telemetry/v1/value.proto\"k\n\x05Guard\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tsatisfied\x18\x02 \x01(\x08R\tsatisfied\x12\x18\n\x07\x66inding\x18\x03 \x01(\tR\x07\x66inding\x12\x16\n\x06remedy\x18\x04 \x01(\tR\x06remedy\"\xe0\x01\n\x0bPhaseChange\x12\x14\n\x05\x65poch\x18\x01 \x01(\x03R\x05\x65poch\x12\x31\n\x05phase\x18\x02 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\x05phase\x12\x39\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tchangedAt\x12\x1d\n\nchanged_by\x18\x04 \x01(\tR\tchangedBy\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n\x06\x66orced\x18\x06 \x01(\x08R\x06\x66orced\"\xf7\x01\n\x0bStoreStatus\x12\x31\n\x05store\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.StoreR\x05store\x12\x1c\n\treachable\x18\x02 \x01(\x08R\treachable\x12\x18\n\x07written\x18\x03 \x01(\x08R\x07written\x12\x12\n\x04read\x18\x04 \x01(\x08R\x04read\x12!\n\x0c\x64irty_ranges\x18\x05 \x01(\x03R\x0b\x64irtyRanges\x12\x1d\n\nlast_error\x18\x06 \x01(\tR\tlastError\x12\'\n\x0frepaired_points\x18\x07 \x01(\x03R\x0erepairedPoints\"\xd7\x02\n\tMigration\x12\x31\n\x05phase\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\x05phase\x12\x14\n\x05\x65poch\x18\x02 \x01(\x03R\x05\x65poch\x12\x39\n\x06stores\x18\x03 \x03(\x0b\x32!.iotflow.telemetry.v1.StoreStatusR\x06stores\x12\x42\n\x0e\x61\x64vance_guards\x18\x04 \x03(\x0b\x32\x1b.iotflow.telemetry.v1.GuardR\radvanceGuards\x12\x45\n\x10roll_back_guards\x18\x05 \x03(\x0b\x32\x1b.iotflow.telemetry.v1.GuardR\x0erollBackGuards\x12;\n\x07history\x18\x06 \x03(\x0b\x32!.iotflow.telemetry.v1.PhaseChangeR\x07history\"\x15\n\x13GetMigrationRequest\"U\n\x14GetMigrationResponse\x12=\n\tmigration\x18\x01 \x01(\x0b\x32\x1f.iotflow.telemetry.v1.MigrationR\tmigration\"\xa6\x01\n\x13\x41\x64vancePhaseRequest\x12\x42\n\x0e\x65xpected_phase\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\rexpectedPhase\x12\x1d\n\nchanged_by\x18\x02 \x01(\tR\tchangedBy\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n\x05\x66orce\x18\x04 \x01(\x08R\x05\x66orce\"U\n\x14\x41\x64vancePhaseResponse\x12=\n\tmigration\x18\x01 \x01(\x0b\x32\x1f.iotflow.telemetry.v1.MigrationR\tmigration\"\xa7\x01\n\x14RollBackPhaseRequest\x12\x42\n\x0e\x65xpected_phase\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\rexpectedPhase\x12\x1d\n\nchanged_by\x18\x02 \x01(\tR\tchangedBy\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n\x05\x66orce\x18\x04 \x01(\x08R\x05\x66orce\"V\n\x15RollBackPhaseResponse\x12=\n\tmigration\x18\x01 \x01(\x0b\x32\x1f.iotflow.telemetry.v1.MigrationR\tmigration*\x97\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_PREPARATION\x10\x01\x12\x14\n\x10PHASE_DUAL_WRITE\x10\x02\x12\x17\n\x13PHASE_READ_POSTGRES\x10\x03\x12\x17\n\x13PHASE_POSTGRES_ONLY\x10\x04\x12\x18\n\x14PHASE_DECOMMISSIONED\x10\x05\x32\xcf\x02\n\x10MigrationService\x12j\n\x0cGetMigration\x12).iotflow.telemetry.v1.GetMigrationRequest\x1a*.iotflow.telemetry.v1.GetMigrationResponse\"\x03\x90\x02\x01\x12\x65\n\x0c\x41\x64vancePhase\x12).iotflow.telemetry.v1.AdvancePhaseRequest\x1a*.iotflow.telemetry.v1.AdvancePhaseResponse\x12h\n\rRollBackPhase\x12*.iotflow.telemetry.v1.RollBackPhaseRequest\x1a+.iotflow.telemetry.v1.RollBackPhaseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,iotflow/telemetry/v1/migration_service.proto\x12\x14iotflow.telemetry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eiotflow/telemetry/v1/job.proto\x1a iotflow/telemetry/v1/value.proto\"k\n\x05Guard\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tsatisfied\x18\x02 \x01(\x08R\tsatisfied\x12\x18\n\x07\x66inding\x18\x03 \x01(\tR\x07\x66inding\x12\x16\n\x06remedy\x18\x04 \x01(\tR\x06remedy\"\xe0\x01\n\x0bPhaseChange\x12\x14\n\x05\x65poch\x18\x01 \x01(\x03R\x05\x65poch\x12\x31\n\x05phase\x18\x02 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\x05phase\x12\x39\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tchangedAt\x12\x1d\n\nchanged_by\x18\x04 \x01(\tR\tchangedBy\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n\x06\x66orced\x18\x06 \x01(\x08R\x06\x66orced\"\xf7\x01\n\x0bStoreStatus\x12\x31\n\x05store\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.StoreR\x05store\x12\x1c\n\treachable\x18\x02 \x01(\x08R\treachable\x12\x18\n\x07written\x18\x03 \x01(\x08R\x07written\x12\x12\n\x04read\x18\x04 \x01(\x08R\x04read\x12!\n\x0c\x64irty_ranges\x18\x05 \x01(\x03R\x0b\x64irtyRanges\x12\x1d\n\nlast_error\x18\x06 \x01(\tR\tlastError\x12\'\n\x0frepaired_points\x18\x07 \x01(\x03R\x0erepairedPoints\"\xd7\x02\n\tMigration\x12\x31\n\x05phase\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\x05phase\x12\x14\n\x05\x65poch\x18\x02 \x01(\x03R\x05\x65poch\x12\x39\n\x06stores\x18\x03 \x03(\x0b\x32!.iotflow.telemetry.v1.StoreStatusR\x06stores\x12\x42\n\x0e\x61\x64vance_guards\x18\x04 \x03(\x0b\x32\x1b.iotflow.telemetry.v1.GuardR\radvanceGuards\x12\x45\n\x10roll_back_guards\x18\x05 \x03(\x0b\x32\x1b.iotflow.telemetry.v1.GuardR\x0erollBackGuards\x12;\n\x07history\x18\x06 \x03(\x0b\x32!.iotflow.telemetry.v1.PhaseChangeR\x07history\"\x15\n\x13GetMigrationRequest\"U\n\x14GetMigrationResponse\x12=\n\tmigration\x18\x01 \x01(\x0b\x32\x1f.iotflow.telemetry.v1.MigrationR\tmigration\"\xa6\x01\n\x13\x41\x64vancePhaseRequest\x12\x42\n\x0e\x65xpected_phase\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\rexpectedPhase\x12\x1d\n\nchanged_by\x18\x02 \x01(\tR\tchangedBy\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n\x05\x66orce\x18\x04 \x01(\x08R\x05\x66orce\"U\n\x14\x41\x64vancePhaseResponse\x12=\n\tmigration\x18\x01 \x01(\x0b\x32\x1f.iotflow.telemetry.v1.MigrationR\tmigration\"\xa7\x01\n\x14RollBackPhaseRequest\x12\x42\n\x0e\x65xpected_phase\x18\x01 \x01(\x0e\x32\x1b.iotflow.telemetry.v1.PhaseR\rexpectedPhase\x12\x1d\n\nchanged_by\x18\x02 \x01(\tR\tchangedBy\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n\x05\x66orce\x18\x04 \x01(\x08R\x05\x66orce\"V\n\x15RollBackPhaseResponse\x12=\n\tmigration\x18\x01 \x01(\x0b\x32\x1f.iotflow.telemetry.v1.MigrationR\tmigration\"\x9e\x01\n\x14StartBackfillRequest\x12\x34\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.iotflow.telemetry.v1.JobScopeR\x05scope\x12\x31\n\x04pace\x18\x02 \x01(\x0b\x32\x1d.iotflow.telemetry.v1.JobPaceR\x04pace\x12\x1d\n\ncreated_by\x18\x03 \x01(\tR\tcreatedBy\"D\n\x15StartBackfillResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"\xad\x02\n\x18StartVerificationRequest\x12\x34\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.iotflow.telemetry.v1.JobScopeR\x05scope\x12\x31\n\x04pace\x18\x02 \x01(\x0b\x32\x1d.iotflow.telemetry.v1.JobPaceR\x04pace\x12\x1d\n\ncreated_by\x18\x03 \x01(\tR\tcreatedBy\x12!\n\x0csample_share\x18\x04 \x01(\x01R\x0bsampleShare\x12\x1e\n\ncontinuous\x18\x05 \x01(\x08R\ncontinuous\x12\x46\n\x0b\x61utocorrect\x18\x06 \x03(\x0e\x32$.iotflow.telemetry.v1.DifferenceKindR\x0b\x61utocorrect\"H\n\x19StartVerificationResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"\xd8\x01\n\x12StartRepairRequest\x12\x34\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.iotflow.telemetry.v1.JobScopeR\x05scope\x12\x31\n\x04pace\x18\x02 \x01(\x0b\x32\x1d.iotflow.telemetry.v1.JobPaceR\x04pace\x12\x1d\n\ncreated_by\x18\x03 \x01(\tR\tcreatedBy\x12:\n\x05kinds\x18\x04 \x03(\x0e\x32$.iotflow.telemetry.v1.DifferenceKindR\x05kinds\"B\n\x13StartRepairResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"\xb5\x01\n\x13StartArchiveRequest\x12\x34\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.iotflow.telemetry.v1.JobScopeR\x05scope\x12\x31\n\x04pace\x18\x02 \x01(\x0b\x32\x1d.iotflow.telemetry.v1.JobPaceR\x04pace\x12\x1d\n\ncreated_by\x18\x03 \x01(\tR\tcreatedBy\x12\x16\n\x06\x66older\x18\x04 \x01(\tR\x06\x66older\"C\n\x14StartArchiveResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"\xba\x01\n\x0fListJobsRequest\x12\x33\n\x05kinds\x18\x01 \x03(\x0e\x32\x1d.iotflow.telemetry.v1.JobKindR\x05kinds\x12\x36\n\x06states\x18\x02 \x03(\x0e\x32\x1e.iotflow.telemetry.v1.JobStateR\x06states\x12\x1b\n\tpage_size\x18\x03 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x04 \x01(\tR\tpageToken\"i\n\x10ListJobsResponse\x12-\n\x04jobs\x18\x01 \x03(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x04jobs\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"&\n\rGetJobRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\"=\n\x0eGetJobResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"(\n\x0fWatchJobRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\"?\n\x10WatchJobResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"(\n\x0fPauseJobRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\"?\n\x10PauseJobResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\")\n\x10ResumeJobRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\"@\n\x11ResumeJobResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\")\n\x10\x43\x61ncelJobRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\"@\n\x11\x43\x61ncelJobResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"]\n\x11SetJobPaceRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\x12\x31\n\x04pace\x18\x02 \x01(\x0b\x32\x1d.iotflow.telemetry.v1.JobPaceR\x04pace\"A\n\x12SetJobPaceResponse\x12+\n\x03job\x18\x01 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job\"k\n\x16ListJobFindingsRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"\x7f\n\x17ListJobFindingsResponse\x12<\n\x08\x66indings\x18\x01 \x03(\x0b\x32 .iotflow.telemetry.v1.JobFindingR\x08\x66indings\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x93\x01\n\x17WaiveJobFindingsRequest\x12\x15\n\x06job_id\x18\x01 \x01(\x03R\x05jobId\x12\x12\n\x04\x63ode\x18\x02 \x01(\tR\x04\x63ode\x12\x18\n\x07subject\x18\x03 \x01(\tR\x07subject\x12\x1b\n\twaived_by\x18\x04 \x01(\tR\x08waivedBy\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\"_\n\x18WaiveJobFindingsResponse\x12\x16\n\x06waived\x18\x01 \x01(\x03R\x06waived\x12+\n\x03job\x18\x02 \x01(\x0b\x32\x19.iotflow.telemetry.v1.JobR\x03job*\x97\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_PREPARATION\x10\x01\x12\x14\n\x10PHASE_DUAL_WRITE\x10\x02\x12\x17\n\x13PHASE_READ_POSTGRES\x10\x03\x12\x17\n\x13PHASE_POSTGRES_ONLY\x10\x04\x12\x18\n\x14PHASE_DECOMMISSIONED\x10\x05*\x89\x01\n\x0e\x44ifferenceKind\x12\x1f\n\x1b\x44IFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44IFFERENCE_KIND_MISSING\x10\x01\x12\x1e\n\x1a\x44IFFERENCE_KIND_MISMATCHED\x10\x02\x12\x19\n\x15\x44IFFERENCE_KIND_EXTRA\x10\x03\x32\xf1\x0c\n\x10MigrationService\x12j\n\x0cGetMigration\x12).iotflow.telemetry.v1.GetMigrationRequest\x1a*.iotflow.telemetry.v1.GetMigrationResponse\"\x03\x90\x02\x01\x12\x65\n\x0c\x41\x64vancePhase\x12).iotflow.telemetry.v1.AdvancePhaseRequest\x1a*.iotflow.telemetry.v1.AdvancePhaseResponse\x12h\n\rRollBackPhase\x12*.iotflow.telemetry.v1.RollBackPhaseRequest\x1a+.iotflow.telemetry.v1.RollBackPhaseResponse\x12h\n\rStartBackfill\x12*.iotflow.telemetry.v1.StartBackfillRequest\x1a+.iotflow.telemetry.v1.StartBackfillResponse\x12t\n\x11StartVerification\x12..iotflow.telemetry.v1.StartVerificationRequest\x1a/.iotflow.telemetry.v1.StartVerificationResponse\x12\x62\n\x0bStartRepair\x12(.iotflow.telemetry.v1.StartRepairRequest\x1a).iotflow.telemetry.v1.StartRepairResponse\x12\x65\n\x0cStartArchive\x12).iotflow.telemetry.v1.StartArchiveRequest\x1a*.iotflow.telemetry.v1.StartArchiveResponse\x12^\n\x08ListJobs\x12%.iotflow.telemetry.v1.ListJobsRequest\x1a&.iotflow.telemetry.v1.ListJobsResponse\"\x03\x90\x02\x01\x12X\n\x06GetJob\x12#.iotflow.telemetry.v1.GetJobRequest\x1a$.iotflow.telemetry.v1.GetJobResponse\"\x03\x90\x02\x01\x12[\n\x08WatchJob\x12%.iotflow.telemetry.v1.WatchJobRequest\x1a&.iotflow.telemetry.v1.WatchJobResponse0\x01\x12Y\n\x08PauseJob\x12%.iotflow.telemetry.v1.PauseJobRequest\x1a&.iotflow.telemetry.v1.PauseJobResponse\x12\\\n\tResumeJob\x12&.iotflow.telemetry.v1.ResumeJobRequest\x1a\'.iotflow.telemetry.v1.ResumeJobResponse\x12\\\n\tCancelJob\x12&.iotflow.telemetry.v1.CancelJobRequest\x1a\'.iotflow.telemetry.v1.CancelJobResponse\x12_\n\nSetJobPace\x12\'.iotflow.telemetry.v1.SetJobPaceRequest\x1a(.iotflow.telemetry.v1.SetJobPaceResponse\x12s\n\x0fListJobFindings\x12,.iotflow.telemetry.v1.ListJobFindingsRequest\x1a-.iotflow.telemetry.v1.ListJobFindingsResponse\"\x03\x90\x02\x01\x12q\n\x10WaiveJobFindings\x12-.iotflow.telemetry.v1.WaiveJobFindingsRequest\x1a..iotflow.telemetry.v1.WaiveJobFindingsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,28 +26,88 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_MIGRATIONSERVICE'].methods_by_name['GetMigration']._options = None
   _globals['_MIGRATIONSERVICE'].methods_by_name['GetMigration']._serialized_options = b'\220\002\001'
-  _globals['_PHASE']._serialized_start=1694
-  _globals['_PHASE']._serialized_end=1845
-  _globals['_GUARD']._serialized_start=137
-  _globals['_GUARD']._serialized_end=244
-  _globals['_PHASECHANGE']._serialized_start=247
-  _globals['_PHASECHANGE']._serialized_end=471
-  _globals['_STORESTATUS']._serialized_start=474
-  _globals['_STORESTATUS']._serialized_end=721
-  _globals['_MIGRATION']._serialized_start=724
-  _globals['_MIGRATION']._serialized_end=1067
-  _globals['_GETMIGRATIONREQUEST']._serialized_start=1069
-  _globals['_GETMIGRATIONREQUEST']._serialized_end=1090
-  _globals['_GETMIGRATIONRESPONSE']._serialized_start=1092
-  _globals['_GETMIGRATIONRESPONSE']._serialized_end=1177
-  _globals['_ADVANCEPHASEREQUEST']._serialized_start=1180
-  _globals['_ADVANCEPHASEREQUEST']._serialized_end=1346
-  _globals['_ADVANCEPHASERESPONSE']._serialized_start=1348
-  _globals['_ADVANCEPHASERESPONSE']._serialized_end=1433
-  _globals['_ROLLBACKPHASEREQUEST']._serialized_start=1436
-  _globals['_ROLLBACKPHASEREQUEST']._serialized_end=1603
-  _globals['_ROLLBACKPHASERESPONSE']._serialized_start=1605
-  _globals['_ROLLBACKPHASERESPONSE']._serialized_end=1691
-  _globals['_MIGRATIONSERVICE']._serialized_start=1848
-  _globals['_MIGRATIONSERVICE']._serialized_end=2183
+  _globals['_MIGRATIONSERVICE'].methods_by_name['ListJobs']._options = None
+  _globals['_MIGRATIONSERVICE'].methods_by_name['ListJobs']._serialized_options = b'\220\002\001'
+  _globals['_MIGRATIONSERVICE'].methods_by_name['GetJob']._options = None
+  _globals['_MIGRATIONSERVICE'].methods_by_name['GetJob']._serialized_options = b'\220\002\001'
+  _globals['_MIGRATIONSERVICE'].methods_by_name['ListJobFindings']._options = None
+  _globals['_MIGRATIONSERVICE'].methods_by_name['ListJobFindings']._serialized_options = b'\220\002\001'
+  _globals['_PHASE']._serialized_start=4353
+  _globals['_PHASE']._serialized_end=4504
+  _globals['_DIFFERENCEKIND']._serialized_start=4507
+  _globals['_DIFFERENCEKIND']._serialized_end=4644
+  _globals['_GUARD']._serialized_start=169
+  _globals['_GUARD']._serialized_end=276
+  _globals['_PHASECHANGE']._serialized_start=279
+  _globals['_PHASECHANGE']._serialized_end=503
+  _globals['_STORESTATUS']._serialized_start=506
+  _globals['_STORESTATUS']._serialized_end=753
+  _globals['_MIGRATION']._serialized_start=756
+  _globals['_MIGRATION']._serialized_end=1099
+  _globals['_GETMIGRATIONREQUEST']._serialized_start=1101
+  _globals['_GETMIGRATIONREQUEST']._serialized_end=1122
+  _globals['_GETMIGRATIONRESPONSE']._serialized_start=1124
+  _globals['_GETMIGRATIONRESPONSE']._serialized_end=1209
+  _globals['_ADVANCEPHASEREQUEST']._serialized_start=1212
+  _globals['_ADVANCEPHASEREQUEST']._serialized_end=1378
+  _globals['_ADVANCEPHASERESPONSE']._serialized_start=1380
+  _globals['_ADVANCEPHASERESPONSE']._serialized_end=1465
+  _globals['_ROLLBACKPHASEREQUEST']._serialized_start=1468
+  _globals['_ROLLBACKPHASEREQUEST']._serialized_end=1635
+  _globals['_ROLLBACKPHASERESPONSE']._serialized_start=1637
+  _globals['_ROLLBACKPHASERESPONSE']._serialized_end=1723
+  _globals['_STARTBACKFILLREQUEST']._serialized_start=1726
+  _globals['_STARTBACKFILLREQUEST']._serialized_end=1884
+  _globals['_STARTBACKFILLRESPONSE']._serialized_start=1886
+  _globals['_STARTBACKFILLRESPONSE']._serialized_end=1954
+  _globals['_STARTVERIFICATIONREQUEST']._serialized_start=1957
+  _globals['_STARTVERIFICATIONREQUEST']._serialized_end=2258
+  _globals['_STARTVERIFICATIONRESPONSE']._serialized_start=2260
+  _globals['_STARTVERIFICATIONRESPONSE']._serialized_end=2332
+  _globals['_STARTREPAIRREQUEST']._serialized_start=2335
+  _globals['_STARTREPAIRREQUEST']._serialized_end=2551
+  _globals['_STARTREPAIRRESPONSE']._serialized_start=2553
+  _globals['_STARTREPAIRRESPONSE']._serialized_end=2619
+  _globals['_STARTARCHIVEREQUEST']._serialized_start=2622
+  _globals['_STARTARCHIVEREQUEST']._serialized_end=2803
+  _globals['_STARTARCHIVERESPONSE']._serialized_start=2805
+  _globals['_STARTARCHIVERESPONSE']._serialized_end=2872
+  _globals['_LISTJOBSREQUEST']._serialized_start=2875
+  _globals['_LISTJOBSREQUEST']._serialized_end=3061
+  _globals['_LISTJOBSRESPONSE']._serialized_start=3063
+  _globals['_LISTJOBSRESPONSE']._serialized_end=3168
+  _globals['_GETJOBREQUEST']._serialized_start=3170
+  _globals['_GETJOBREQUEST']._serialized_end=3208
+  _globals['_GETJOBRESPONSE']._serialized_start=3210
+  _globals['_GETJOBRESPONSE']._serialized_end=3271
+  _globals['_WATCHJOBREQUEST']._serialized_start=3273
+  _globals['_WATCHJOBREQUEST']._serialized_end=3313
+  _globals['_WATCHJOBRESPONSE']._serialized_start=3315
+  _globals['_WATCHJOBRESPONSE']._serialized_end=3378
+  _globals['_PAUSEJOBREQUEST']._serialized_start=3380
+  _globals['_PAUSEJOBREQUEST']._serialized_end=3420
+  _globals['_PAUSEJOBRESPONSE']._serialized_start=3422
+  _globals['_PAUSEJOBRESPONSE']._serialized_end=3485
+  _globals['_RESUMEJOBREQUEST']._serialized_start=3487
+  _globals['_RESUMEJOBREQUEST']._serialized_end=3528
+  _globals['_RESUMEJOBRESPONSE']._serialized_start=3530
+  _globals['_RESUMEJOBRESPONSE']._serialized_end=3594
+  _globals['_CANCELJOBREQUEST']._serialized_start=3596
+  _globals['_CANCELJOBREQUEST']._serialized_end=3637
+  _globals['_CANCELJOBRESPONSE']._serialized_start=3639
+  _globals['_CANCELJOBRESPONSE']._serialized_end=3703
+  _globals['_SETJOBPACEREQUEST']._serialized_start=3705
+  _globals['_SETJOBPACEREQUEST']._serialized_end=3798
+  _globals['_SETJOBPACERESPONSE']._serialized_start=3800
+  _globals['_SETJOBPACERESPONSE']._serialized_end=3865
+  _globals['_LISTJOBFINDINGSREQUEST']._serialized_start=3867
+  _globals['_LISTJOBFINDINGSREQUEST']._serialized_end=3974
+  _globals['_LISTJOBFINDINGSRESPONSE']._serialized_start=3976
+  _globals['_LISTJOBFINDINGSRESPONSE']._serialized_end=4103
+  _globals['_WAIVEJOBFINDINGSREQUEST']._serialized_start=4106
+  _globals['_WAIVEJOBFINDINGSREQUEST']._serialized_end=4253
+  _globals['_WAIVEJOBFINDINGSRESPONSE']._serialized_start=4255
+  _globals['_WAIVEJOBFINDINGSRESPONSE']._serialized_end=4350
+  _globals['_MIGRATIONSERVICE']._serialized_start=4647
+  _globals['_MIGRATIONSERVICE']._serialized_end=6296
 # @@protoc_insertion_point(module_scope)

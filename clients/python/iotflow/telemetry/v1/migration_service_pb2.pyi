@@ -1,4 +1,5 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from iotflow.telemetry.v1 import job_pb2 as _job_pb2
 from iotflow.telemetry.v1 import value_pb2 as _value_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -16,12 +17,23 @@ class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PHASE_READ_POSTGRES: _ClassVar[Phase]
     PHASE_POSTGRES_ONLY: _ClassVar[Phase]
     PHASE_DECOMMISSIONED: _ClassVar[Phase]
+
+class DifferenceKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DIFFERENCE_KIND_UNSPECIFIED: _ClassVar[DifferenceKind]
+    DIFFERENCE_KIND_MISSING: _ClassVar[DifferenceKind]
+    DIFFERENCE_KIND_MISMATCHED: _ClassVar[DifferenceKind]
+    DIFFERENCE_KIND_EXTRA: _ClassVar[DifferenceKind]
 PHASE_UNSPECIFIED: Phase
 PHASE_PREPARATION: Phase
 PHASE_DUAL_WRITE: Phase
 PHASE_READ_POSTGRES: Phase
 PHASE_POSTGRES_ONLY: Phase
 PHASE_DECOMMISSIONED: Phase
+DIFFERENCE_KIND_UNSPECIFIED: DifferenceKind
+DIFFERENCE_KIND_MISSING: DifferenceKind
+DIFFERENCE_KIND_MISMATCHED: DifferenceKind
+DIFFERENCE_KIND_EXTRA: DifferenceKind
 
 class Guard(_message.Message):
     __slots__ = ("name", "satisfied", "finding", "remedy")
@@ -130,3 +142,211 @@ class RollBackPhaseResponse(_message.Message):
     MIGRATION_FIELD_NUMBER: _ClassVar[int]
     migration: Migration
     def __init__(self, migration: _Optional[_Union[Migration, _Mapping]] = ...) -> None: ...
+
+class StartBackfillRequest(_message.Message):
+    __slots__ = ("scope", "pace", "created_by")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PACE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    scope: _job_pb2.JobScope
+    pace: _job_pb2.JobPace
+    created_by: str
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ...) -> None: ...
+
+class StartBackfillResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class StartVerificationRequest(_message.Message):
+    __slots__ = ("scope", "pace", "created_by", "sample_share", "continuous", "autocorrect")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PACE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_SHARE_FIELD_NUMBER: _ClassVar[int]
+    CONTINUOUS_FIELD_NUMBER: _ClassVar[int]
+    AUTOCORRECT_FIELD_NUMBER: _ClassVar[int]
+    scope: _job_pb2.JobScope
+    pace: _job_pb2.JobPace
+    created_by: str
+    sample_share: float
+    continuous: bool
+    autocorrect: _containers.RepeatedScalarFieldContainer[DifferenceKind]
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., sample_share: _Optional[float] = ..., continuous: bool = ..., autocorrect: _Optional[_Iterable[_Union[DifferenceKind, str]]] = ...) -> None: ...
+
+class StartVerificationResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class StartRepairRequest(_message.Message):
+    __slots__ = ("scope", "pace", "created_by", "kinds")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PACE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    scope: _job_pb2.JobScope
+    pace: _job_pb2.JobPace
+    created_by: str
+    kinds: _containers.RepeatedScalarFieldContainer[DifferenceKind]
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., kinds: _Optional[_Iterable[_Union[DifferenceKind, str]]] = ...) -> None: ...
+
+class StartRepairResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class StartArchiveRequest(_message.Message):
+    __slots__ = ("scope", "pace", "created_by", "folder")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    PACE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    scope: _job_pb2.JobScope
+    pace: _job_pb2.JobPace
+    created_by: str
+    folder: str
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., folder: _Optional[str] = ...) -> None: ...
+
+class StartArchiveResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ("kinds", "states", "page_size", "page_token")
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    kinds: _containers.RepeatedScalarFieldContainer[_job_pb2.JobKind]
+    states: _containers.RepeatedScalarFieldContainer[_job_pb2.JobState]
+    page_size: int
+    page_token: str
+    def __init__(self, kinds: _Optional[_Iterable[_Union[_job_pb2.JobKind, str]]] = ..., states: _Optional[_Iterable[_Union[_job_pb2.JobState, str]]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ("jobs", "next_page_token")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]
+    next_page_token: str
+    def __init__(self, jobs: _Optional[_Iterable[_Union[_job_pb2.Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    def __init__(self, job_id: _Optional[int] = ...) -> None: ...
+
+class GetJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class WatchJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    def __init__(self, job_id: _Optional[int] = ...) -> None: ...
+
+class WatchJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class PauseJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    def __init__(self, job_id: _Optional[int] = ...) -> None: ...
+
+class PauseJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class ResumeJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    def __init__(self, job_id: _Optional[int] = ...) -> None: ...
+
+class ResumeJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class CancelJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    def __init__(self, job_id: _Optional[int] = ...) -> None: ...
+
+class CancelJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class SetJobPaceRequest(_message.Message):
+    __slots__ = ("job_id", "pace")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    PACE_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    pace: _job_pb2.JobPace
+    def __init__(self, job_id: _Optional[int] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ...) -> None: ...
+
+class SetJobPaceResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class ListJobFindingsRequest(_message.Message):
+    __slots__ = ("job_id", "page_size", "page_token")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    page_size: int
+    page_token: str
+    def __init__(self, job_id: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListJobFindingsResponse(_message.Message):
+    __slots__ = ("findings", "next_page_token")
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    findings: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobFinding]
+    next_page_token: str
+    def __init__(self, findings: _Optional[_Iterable[_Union[_job_pb2.JobFinding, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WaiveJobFindingsRequest(_message.Message):
+    __slots__ = ("job_id", "code", "subject", "waived_by", "reason")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    WAIVED_BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    code: str
+    subject: str
+    waived_by: str
+    reason: str
+    def __init__(self, job_id: _Optional[int] = ..., code: _Optional[str] = ..., subject: _Optional[str] = ..., waived_by: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class WaiveJobFindingsResponse(_message.Message):
+    __slots__ = ("waived", "job")
+    WAIVED_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    waived: int
+    job: _job_pb2.Job
+    def __init__(self, waived: _Optional[int] = ..., job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...

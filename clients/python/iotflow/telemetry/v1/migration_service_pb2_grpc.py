@@ -6,7 +6,7 @@ from iotflow.telemetry.v1 import migration_service_pb2 as iotflow_dot_telemetry_
 
 
 class MigrationServiceStub(object):
-    """Shows and moves the phase in which the fleet stands.
+    """Shows and moves the phase in which the fleet stands, and runs the jobs that get it there.
     """
 
     def __init__(self, channel):
@@ -30,10 +30,75 @@ class MigrationServiceStub(object):
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseRequest.SerializeToString,
                 response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseResponse.FromString,
                 )
+        self.StartBackfill = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/StartBackfill',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartBackfillRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartBackfillResponse.FromString,
+                )
+        self.StartVerification = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/StartVerification',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartVerificationRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartVerificationResponse.FromString,
+                )
+        self.StartRepair = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/StartRepair',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartRepairRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartRepairResponse.FromString,
+                )
+        self.StartArchive = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/StartArchive',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartArchiveRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartArchiveResponse.FromString,
+                )
+        self.ListJobs = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/ListJobs',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobsResponse.FromString,
+                )
+        self.GetJob = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/GetJob',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetJobRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetJobResponse.FromString,
+                )
+        self.WatchJob = channel.unary_stream(
+                '/iotflow.telemetry.v1.MigrationService/WatchJob',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchJobRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchJobResponse.FromString,
+                )
+        self.PauseJob = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/PauseJob',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.PauseJobRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.PauseJobResponse.FromString,
+                )
+        self.ResumeJob = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/ResumeJob',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ResumeJobRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ResumeJobResponse.FromString,
+                )
+        self.CancelJob = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/CancelJob',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.CancelJobRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.CancelJobResponse.FromString,
+                )
+        self.SetJobPace = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/SetJobPace',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.SetJobPaceRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.SetJobPaceResponse.FromString,
+                )
+        self.ListJobFindings = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/ListJobFindings',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsResponse.FromString,
+                )
+        self.WaiveJobFindings = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/WaiveJobFindings',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsResponse.FromString,
+                )
 
 
 class MigrationServiceServicer(object):
-    """Shows and moves the phase in which the fleet stands.
+    """Shows and moves the phase in which the fleet stands, and runs the jobs that get it there.
     """
 
     def GetMigration(self, request, context):
@@ -57,6 +122,97 @@ class MigrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartBackfill(self, request, context):
+        """Starts to carry history from IoTDB to PostgreSQL. FAILED_PRECONDITION in a phase that does not write both.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartVerification(self, request, context):
+        """Starts to compare both stores.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartRepair(self, request, context):
+        """Starts to make the secondary equal the primary.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartArchive(self, request, context):
+        """Starts to write IoTDB's history to files.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobs(self, request, context):
+        """Jobs, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJob(self, request, context):
+        """One job. NOT_FOUND where there is none of that number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchJob(self, request, context):
+        """A job now and after each change, about once a second at most, until it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseJob(self, request, context):
+        """Pauses a job once its chunks under way are done. FAILED_PRECONDITION where it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeJob(self, request, context):
+        """Lets a paused job go on, and a failed one try again what failed. FAILED_PRECONDITION in other states.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelJob(self, request, context):
+        """Ends a job; what it has done stays. FAILED_PRECONDITION where it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetJobPace(self, request, context):
+        """Changes how hard a job may work, at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobFindings(self, request, context):
+        """What a job found by name, those that hold the phase up first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WaiveJobFindings(self, request, context):
+        """Says that findings are known and shall hold nothing up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MigrationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +231,71 @@ def add_MigrationServiceServicer_to_server(servicer, server):
                     request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseRequest.FromString,
                     response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseResponse.SerializeToString,
             ),
+            'StartBackfill': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartBackfill,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartBackfillRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartBackfillResponse.SerializeToString,
+            ),
+            'StartVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartVerification,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartVerificationRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartVerificationResponse.SerializeToString,
+            ),
+            'StartRepair': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartRepair,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartRepairRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartRepairResponse.SerializeToString,
+            ),
+            'StartArchive': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartArchive,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartArchiveRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartArchiveResponse.SerializeToString,
+            ),
+            'ListJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobs,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobsRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'GetJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJob,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetJobRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetJobResponse.SerializeToString,
+            ),
+            'WatchJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJob,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchJobRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchJobResponse.SerializeToString,
+            ),
+            'PauseJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseJob,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.PauseJobRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.PauseJobResponse.SerializeToString,
+            ),
+            'ResumeJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeJob,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ResumeJobRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ResumeJobResponse.SerializeToString,
+            ),
+            'CancelJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelJob,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.CancelJobRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'SetJobPace': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetJobPace,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.SetJobPaceRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.SetJobPaceResponse.SerializeToString,
+            ),
+            'ListJobFindings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobFindings,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsResponse.SerializeToString,
+            ),
+            'WaiveJobFindings': grpc.unary_unary_rpc_method_handler(
+                    servicer.WaiveJobFindings,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'iotflow.telemetry.v1.MigrationService', rpc_method_handlers)
@@ -83,7 +304,7 @@ def add_MigrationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MigrationService(object):
-    """Shows and moves the phase in which the fleet stands.
+    """Shows and moves the phase in which the fleet stands, and runs the jobs that get it there.
     """
 
     @staticmethod
@@ -134,5 +355,226 @@ class MigrationService(object):
         return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/RollBackPhase',
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseRequest.SerializeToString,
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartBackfill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/StartBackfill',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartBackfillRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartBackfillResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/StartVerification',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartVerificationRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartVerificationResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartRepair(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/StartRepair',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartRepairRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartRepairResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartArchive(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/StartArchive',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartArchiveRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartArchiveResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/ListJobs',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobsRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/GetJob',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetJobRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WatchJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/iotflow.telemetry.v1.MigrationService/WatchJob',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchJobRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PauseJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/PauseJob',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.PauseJobRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.PauseJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ResumeJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/ResumeJob',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ResumeJobRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ResumeJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CancelJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/CancelJob',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.CancelJobRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.CancelJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SetJobPace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/SetJobPace',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.SetJobPaceRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.SetJobPaceResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListJobFindings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/ListJobFindings',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WaiveJobFindings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/WaiveJobFindings',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -18,7 +18,7 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class MigrationServiceStub:
-    """Shows and moves the phase in which the fleet stands."""
+    """Shows and moves the phase in which the fleet stands, and runs the jobs that get it there."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     GetMigration: grpc.UnaryUnaryMultiCallable[
@@ -39,8 +39,86 @@ class MigrationServiceStub:
     ]
     """Moves back to the phase before. FAILED_PRECONDITION names every guard that does not hold."""
 
+    StartBackfill: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartBackfillRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartBackfillResponse,
+    ]
+    """Starts to carry history from IoTDB to PostgreSQL. FAILED_PRECONDITION in a phase that does not write both."""
+
+    StartVerification: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartVerificationRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartVerificationResponse,
+    ]
+    """Starts to compare both stores."""
+
+    StartRepair: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartRepairRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartRepairResponse,
+    ]
+    """Starts to make the secondary equal the primary."""
+
+    StartArchive: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartArchiveRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartArchiveResponse,
+    ]
+    """Starts to write IoTDB's history to files."""
+
+    ListJobs: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListJobsRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListJobsResponse,
+    ]
+    """Jobs, the newest first."""
+
+    GetJob: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.GetJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.GetJobResponse,
+    ]
+    """One job. NOT_FOUND where there is none of that number."""
+
+    WatchJob: grpc.UnaryStreamMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.WatchJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.WatchJobResponse,
+    ]
+    """A job now and after each change, about once a second at most, until it has ended."""
+
+    PauseJob: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.PauseJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.PauseJobResponse,
+    ]
+    """Pauses a job once its chunks under way are done. FAILED_PRECONDITION where it has ended."""
+
+    ResumeJob: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ResumeJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ResumeJobResponse,
+    ]
+    """Lets a paused job go on, and a failed one try again what failed. FAILED_PRECONDITION in other states."""
+
+    CancelJob: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.CancelJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.CancelJobResponse,
+    ]
+    """Ends a job; what it has done stays. FAILED_PRECONDITION where it has ended."""
+
+    SetJobPace: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.SetJobPaceRequest,
+        iotflow.telemetry.v1.migration_service_pb2.SetJobPaceResponse,
+    ]
+    """Changes how hard a job may work, at once."""
+
+    ListJobFindings: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsResponse,
+    ]
+    """What a job found by name, those that hold the phase up first."""
+
+    WaiveJobFindings: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsRequest,
+        iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsResponse,
+    ]
+    """Says that findings are known and shall hold nothing up."""
+
 class MigrationServiceAsyncStub:
-    """Shows and moves the phase in which the fleet stands."""
+    """Shows and moves the phase in which the fleet stands, and runs the jobs that get it there."""
 
     GetMigration: grpc.aio.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.GetMigrationRequest,
@@ -60,8 +138,86 @@ class MigrationServiceAsyncStub:
     ]
     """Moves back to the phase before. FAILED_PRECONDITION names every guard that does not hold."""
 
+    StartBackfill: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartBackfillRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartBackfillResponse,
+    ]
+    """Starts to carry history from IoTDB to PostgreSQL. FAILED_PRECONDITION in a phase that does not write both."""
+
+    StartVerification: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartVerificationRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartVerificationResponse,
+    ]
+    """Starts to compare both stores."""
+
+    StartRepair: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartRepairRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartRepairResponse,
+    ]
+    """Starts to make the secondary equal the primary."""
+
+    StartArchive: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.StartArchiveRequest,
+        iotflow.telemetry.v1.migration_service_pb2.StartArchiveResponse,
+    ]
+    """Starts to write IoTDB's history to files."""
+
+    ListJobs: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListJobsRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListJobsResponse,
+    ]
+    """Jobs, the newest first."""
+
+    GetJob: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.GetJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.GetJobResponse,
+    ]
+    """One job. NOT_FOUND where there is none of that number."""
+
+    WatchJob: grpc.aio.UnaryStreamMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.WatchJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.WatchJobResponse,
+    ]
+    """A job now and after each change, about once a second at most, until it has ended."""
+
+    PauseJob: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.PauseJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.PauseJobResponse,
+    ]
+    """Pauses a job once its chunks under way are done. FAILED_PRECONDITION where it has ended."""
+
+    ResumeJob: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ResumeJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ResumeJobResponse,
+    ]
+    """Lets a paused job go on, and a failed one try again what failed. FAILED_PRECONDITION in other states."""
+
+    CancelJob: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.CancelJobRequest,
+        iotflow.telemetry.v1.migration_service_pb2.CancelJobResponse,
+    ]
+    """Ends a job; what it has done stays. FAILED_PRECONDITION where it has ended."""
+
+    SetJobPace: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.SetJobPaceRequest,
+        iotflow.telemetry.v1.migration_service_pb2.SetJobPaceResponse,
+    ]
+    """Changes how hard a job may work, at once."""
+
+    ListJobFindings: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsResponse,
+    ]
+    """What a job found by name, those that hold the phase up first."""
+
+    WaiveJobFindings: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsRequest,
+        iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsResponse,
+    ]
+    """Says that findings are known and shall hold nothing up."""
+
 class MigrationServiceServicer(metaclass=abc.ABCMeta):
-    """Shows and moves the phase in which the fleet stands."""
+    """Shows and moves the phase in which the fleet stands, and runs the jobs that get it there."""
 
     @abc.abstractmethod
     def GetMigration(
@@ -86,5 +242,109 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.RollBackPhaseResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.RollBackPhaseResponse]]:
         """Moves back to the phase before. FAILED_PRECONDITION names every guard that does not hold."""
+
+    @abc.abstractmethod
+    def StartBackfill(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.StartBackfillRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.StartBackfillResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.StartBackfillResponse]]:
+        """Starts to carry history from IoTDB to PostgreSQL. FAILED_PRECONDITION in a phase that does not write both."""
+
+    @abc.abstractmethod
+    def StartVerification(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.StartVerificationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.StartVerificationResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.StartVerificationResponse]]:
+        """Starts to compare both stores."""
+
+    @abc.abstractmethod
+    def StartRepair(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.StartRepairRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.StartRepairResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.StartRepairResponse]]:
+        """Starts to make the secondary equal the primary."""
+
+    @abc.abstractmethod
+    def StartArchive(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.StartArchiveRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.StartArchiveResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.StartArchiveResponse]]:
+        """Starts to write IoTDB's history to files."""
+
+    @abc.abstractmethod
+    def ListJobs(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.ListJobsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.ListJobsResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.ListJobsResponse]]:
+        """Jobs, the newest first."""
+
+    @abc.abstractmethod
+    def GetJob(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.GetJobRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.GetJobResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.GetJobResponse]]:
+        """One job. NOT_FOUND where there is none of that number."""
+
+    @abc.abstractmethod
+    def WatchJob(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.WatchJobRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[iotflow.telemetry.v1.migration_service_pb2.WatchJobResponse], collections.abc.AsyncIterator[iotflow.telemetry.v1.migration_service_pb2.WatchJobResponse]]:
+        """A job now and after each change, about once a second at most, until it has ended."""
+
+    @abc.abstractmethod
+    def PauseJob(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.PauseJobRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.PauseJobResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.PauseJobResponse]]:
+        """Pauses a job once its chunks under way are done. FAILED_PRECONDITION where it has ended."""
+
+    @abc.abstractmethod
+    def ResumeJob(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.ResumeJobRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.ResumeJobResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.ResumeJobResponse]]:
+        """Lets a paused job go on, and a failed one try again what failed. FAILED_PRECONDITION in other states."""
+
+    @abc.abstractmethod
+    def CancelJob(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.CancelJobRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.CancelJobResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.CancelJobResponse]]:
+        """Ends a job; what it has done stays. FAILED_PRECONDITION where it has ended."""
+
+    @abc.abstractmethod
+    def SetJobPace(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.SetJobPaceRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.SetJobPaceResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.SetJobPaceResponse]]:
+        """Changes how hard a job may work, at once."""
+
+    @abc.abstractmethod
+    def ListJobFindings(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsResponse]]:
+        """What a job found by name, those that hold the phase up first."""
+
+    @abc.abstractmethod
+    def WaiveJobFindings(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsResponse]]:
+        """Says that findings are known and shall hold nothing up."""
 
 def add_MigrationServiceServicer_to_server(servicer: MigrationServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,0 +1,38 @@
+"""The kinds of jobs that an instance can do."""
+
+from __future__ import annotations
+
+from iotflow_server.migration.jobs.job import JobKindUnavailableError, JobObjectedError
+from iotflow_server.migration.jobs.spec import JobKind, JobSpec
+from iotflow_server.migration.jobs.work import Objection, WorkFactory
+
+
+class JobKinds:
+    """What each kind of job is made with, and what speaks against starting one."""
+
+    def __init__(self) -> None:
+        self._offered: dict[JobKind, tuple[WorkFactory, Objection]] = {}
+
+    def offer(self, kind: JobKind, factory: WorkFactory, objection: Objection) -> None:
+        """Let jobs of a kind be done here. ``objection`` is asked before one is started."""
+        self._offered[kind] = (factory, objection)
+
+    @property
+    def offered(self) -> list[JobKind]:
+        """The kinds that can be done here."""
+        return list(self._offered)
+
+    def factory(self, kind: JobKind) -> WorkFactory:
+        """What makes the work of a kind that is offered."""
+        return self._offered[kind][0]
+
+    def check(self, spec: JobSpec) -> None:
+        """Return if a job may be started now.
+
+        :raises JobKindUnavailableError: its kind is not offered.
+        :raises JobObjectedError: it makes no sense as things stand.
+        """
+        if spec.kind not in self._offered:
+            raise JobKindUnavailableError(spec.kind)
+        if objection := self._offered[spec.kind][1](spec):
+            raise JobObjectedError(objection)

@@ -1,0 +1,52 @@
+"""The parts that an instance does jobs with."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from iotflow_server.migration.jobs.job import Job
+from iotflow_server.migration.jobs.job_run import RunSettings
+from iotflow_server.migration.jobs.job_table import JobTable
+from iotflow_server.migration.jobs.jobs import Jobs
+from iotflow_server.migration.jobs.kinds import JobKinds
+from iotflow_server.migration.jobs.leases import Leases
+from iotflow_server.migration.jobs.pacing import Strain
+from iotflow_server.migration.jobs.runner import JobRunner
+from iotflow_server.stores.postgres.pool import PostgresPool
+
+
+@dataclass(frozen=True, slots=True)
+class JobParts:
+    """Kinds are offered before the runner is started."""
+
+    kinds: JobKinds
+    jobs: Jobs
+    runner: JobRunner
+
+    @classmethod
+    def of(
+        cls,
+        pool: PostgresPool,
+        instance: str,
+        epoch: Callable[[], int],
+        strain: Strain,
+        show: Callable[[Job], None],
+        *,
+        lease_seconds: float,
+        settings: RunSettings,
+    ) -> JobParts:
+        """Build them."""
+        kinds = JobKinds()
+        runner = JobRunner(Leases(pool, instance, lease_seconds), kinds, settings, strain, show)
+        return cls(kinds, Jobs(JobTable(pool), kinds, epoch, runner.look), runner)
+
+
+def instance_id(folder: Path) -> str:
+    """What this instance calls itself, kept in its data folder so that it knows its own jobs after a restart."""
+    path = folder / "instance"
+    if not path.exists():
+        path.write_text(uuid.uuid4().hex)
+    return path.read_text()
