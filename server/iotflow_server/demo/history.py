@@ -36,9 +36,7 @@ def fill(host: str, port: int, history: History, ledger: Ledger) -> None:
             rows = [(history.start_ms + 1000 * index, _record(device_id, index)) for index in range(history.records)]
             for first in range(0, len(rows), _ROWS_AT_ONCE):
                 _insert(session, path, rows[first : first + _ROWS_AT_ONCE])
-            for timestamp, record in rows:
-                for name, value in _measured(record):
-                    ledger.note(device_id, name, timestamp * 1000, value)
+            ledger.note(device_id, {(time * 1000, name): value for time, one in rows for name, value in _measured(one)})
     finally:
         session.close()
 

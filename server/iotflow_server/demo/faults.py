@@ -1,0 +1,66 @@
+"""Kills servers with SIGKILL, one at a time, and starts them again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from iotflow_server.demo.stand import Stand
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Victim:
+    name: str
+    kill: Callable[[], object]
+    start: Callable[[], object]
+
+
+class Faults:
+    """What happens to the servers, chosen by a seed."""
+
+    def __init__(self, servers: Stand, seed: int, say: Say) -> None:
+        self._random = random.Random(seed)
+        self._say = say
+        self._one_at_a_time = asyncio.Lock()
+        self._victims = [
+            *(_Victim(f"instance {n}", each.kill, each.start) for n, each in enumerate(servers.instances, 1)),
+            _Victim("PostgreSQL", servers.postgres.kill, servers.postgres.start),
+            _Victim("IoTDB", servers.iotdb.kill, servers.iotdb.start),
+        ]
+        #: How often each was killed.
+        self.count: Counter[str] = Counter()
+
+    async def run(self, mean_pause: float) -> None:
+        """Strike at random moments, about so many seconds apart, until cancelled; what is down then is started."""
+        while True:
+            await asyncio.sleep(self._random.expovariate(1 / mean_pause))
+            await asyncio.shield(self.strike())
+
+    async def strike_within(self, seconds: float) -> None:
+        """Strike once, at a random moment within so many seconds."""
+        await asyncio.sleep(self._random.uniform(0, seconds))
+        await self.strike()
+
+    async def strike(self) -> None:
+        """Kill something, and start it again a little later."""
+        async with self._one_at_a_time:
+            victim = self._random.choice(self._victims)
+            self._say(f"  kill -9 of {victim.name}")
+            self.count[victim.name] += 1
+            await asyncio.to_thread(victim.kill)
+            await asyncio.sleep(self._random.uniform(0, 2))
+            await asyncio.to_thread(victim.start)
+
+    async def settled(self) -> None:
+        """Return once nothing is down."""
+        async with self._one_at_a_time:
+            pass
+
+    def spare(self, name: str) -> None:
+        """Leave a server alone from now on: it is part of the deployment no longer."""
+        self._victims = [victim for victim in self._victims if victim.name != name]
