@@ -12,6 +12,7 @@ from iotflow_server.local.iotdb import LocalIotdb
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.errors import StoreUnavailableError
 from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.selection import Selection, TimeRange
 from tests.integration.iotdb.helpers import one, read, read_values
 from tests.support.iotdb import IotdbServer, settings_for
 
@@ -35,6 +36,17 @@ async def test_an_acknowledged_point_survives_a_crash_and_the_store_connects_aga
     own_iotdb.start()
     await store.write([one(1, "a", Kind.INTEGER, 3, 3)])
     assert await read_values(store, 1, "a") == [1, 3]
+
+
+async def test_a_point_written_after_a_delete_survives_a_crash(own_iotdb: LocalIotdb, store: IotdbStore) -> None:
+    for moment in range(5):
+        await store.write([one(1, "written_again", Kind.INTEGER, moment, moment)])
+    await store.delete(Selection((1,), ("written_again",), TimeRange(1000, 4000)))
+    await store.write([one(1, "written_again", Kind.INTEGER, 7, 2)])
+    assert await read_values(store, 1, "written_again") == [0, 7, 4]
+    own_iotdb.kill()
+    own_iotdb.start()
+    assert await read_values(store, 1, "written_again") == [0, 7, 4]
 
 
 async def test_a_restart_between_two_calls_is_not_noticed(own_iotdb: LocalIotdb, store: IotdbStore) -> None:

@@ -3,6 +3,9 @@
 IoTDB takes a quoted name in a delete for a regular expression, but only where the points are still in memory: then
 ``a.b`` reaches ``a-b`` too, and ``$`` reaches nothing. On flushed files names are exact. So where it would matter, all
 is flushed first; and what such a name has deleted is looked at after.
+
+A server that is killed applies the deletes of its log once more when it starts, to all that was in memory, whatever was
+written after them. So a delete is done when all is flushed: what is written from then on is in a log without it.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ def delete_points(session: Session, plan: Plan) -> None:
     if any(_is_taken_for_a_pattern(plan, series) for series in _unusual(plan)):
         session.execute("FLUSH")
     session.delete(plan.paths, *plan.bounds)
+    session.execute("FLUSH")
     _check_nothing_is_left(session, plan)
 
 
