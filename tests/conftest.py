@@ -11,4 +11,4 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-pytest_plugins = ["tests.support.postgres", "tests.support.iotdb"]
+pytest_plugins = ["tests.support.postgres", "tests.support.iotdb", "tests.support.redis"]

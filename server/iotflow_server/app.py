@@ -17,6 +17,7 @@ from iotflow_server.access.shared_registry import SharedRegistry
 from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError, explained, lock_folder, postgres_dsn
 from iotflow_server.ingest.ingest import Ingest
+from iotflow_server.kept_results import kept_results
 from iotflow_server.migration.controller import MigrationController
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_run import RunSettings
@@ -142,6 +143,7 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
         jobs.jobs,
         metrics,
         ping_primary=lambda: router.primary().ping(),
+        results=kept_results(settings, postgres.generations, router, metrics, stack),
         shares_port=is_worker,
     )
 
@@ -149,7 +151,8 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
 async def _postgres(settings: Settings, pool_size: int, stack: AsyncExitStack, owner_of: OwnerLookup) -> PostgresStore:
     dsn = await postgres_dsn(settings, stack)
     timeout, readers = settings.postgres_timeout_seconds, settings.postgres_read_connections
-    postgres = PostgresStore(dsn, pool_size, timeout, owner_of, readers)
+    keeps_generations = settings.result_cache is not None
+    postgres = PostgresStore(dsn, pool_size, timeout, owner_of, readers, keeps_generations=keeps_generations)
     stack.push_async_callback(postgres.close)
     with suppress(StoreUnavailableError):
         # Where the phase can do without it, it is tried again in the background; else the next step says so.

@@ -90,6 +90,13 @@ class Settings(BaseSettings):
         5_000_000, ge=1, description="Most points that one AggregateTelemetry reads of one device."
     )
     max_aggregate_rows: int = Field(100_000, ge=1, description="Most rows that one AggregateTelemetry returns.")
+    result_cache: SecretStr | None = Field(
+        None,
+        description="Where results of AggregateTelemetry and GetLatestTelemetry are kept: a Redis, as a URL, or "
+        "`memory`; unset: nowhere. To be set alike for all instances.",
+    )
+    result_cache_bytes: int = Field(64 << 20, ge=1 << 20, description="Results kept in memory, in bytes.")
+    result_cache_seconds: int = Field(3600, ge=1, description="How long Redis keeps a result.")
     max_inflight_bytes: int = Field(
         64 << 20, ge=1 << 20, description="Points taken but not yet stored, in bytes, over all callers."
     )
@@ -122,9 +129,9 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field("json", description="Form of log lines on stderr.")
     iotdb: IotdbSettings = Field(default_factory=IotdbSettings)
 
-    _empty_is_unset = field_validator("postgres_dsn", "initial_phase", "open_registration", mode="before")(
-        _none_if_empty
-    )
+    _empty_is_unset = field_validator(
+        "postgres_dsn", "result_cache", "initial_phase", "open_registration", mode="before"
+    )(_none_if_empty)
 
     @field_validator("postgres_dsn")
     @classmethod
@@ -135,6 +142,13 @@ class Settings(BaseSettings):
                 "not a URL like postgresql://user:password@host:5432/name, with @ and / escaped as %40, %2F"
             )
         return dsn
+
+    @field_validator("result_cache")
+    @classmethod
+    def _is_memory_or_redis(cls, place: SecretStr | None) -> SecretStr | None:
+        if place is not None and not _is_memory_or_redis(place.get_secret_value()):
+            raise ValueError("neither memory nor a URL like redis://:password@host:6379/0")
+        return place
 
     @property
     def has_iotdb(self) -> bool:
@@ -171,6 +185,10 @@ def _is_postgres_url(dsn: str) -> bool:
         return False
     is_plain = parts.netloc.count("@") <= 1 and "@" not in parts.path
     return parts.scheme in ("postgres", "postgresql") and is_plain and port != 0
+
+
+def _is_memory_or_redis(place: str) -> bool:
+    return place == "memory" or urlsplit(place).scheme in ("redis", "rediss", "unix")
 
 
 def _is_loopback(address: str) -> bool:

@@ -18,7 +18,7 @@ from iotflow_server.api.access_service import AccessService
 from iotflow_server.api.edge import Edge
 from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
 from iotflow_server.api.migration_service import MigrationService
-from iotflow_server.api.ports import IngestPort, JobsPort, MigrationPort, QueryPort, RegistryPort
+from iotflow_server.api.ports import IngestPort, JobsPort, MigrationPort, QueryPort, RegistryPort, ResultsPort
 from iotflow_server.api.reflection import reflection_pool
 from iotflow_server.api.telemetry_service import TelemetryService
 from iotflow_server.api.writes import Writes
@@ -51,13 +51,14 @@ class TelemetryServer:
         metrics: Metrics,
         *,
         ping_primary: Ping,
+        results: ResultsPort | None = None,
         shares_port: bool = False,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._shares_port = shares_port
         self._writes = Writes(ingest, registry, metrics, settings.max_text_bytes)
-        self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes)
+        self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes, results)
         self._migration = MigrationService(migration, jobs)
         self._access = AccessService(registry, settings.max_page_size)
         #: The statuses that the health service shows.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateRow as AggregateRowMessage
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
+    AggregateTelemetryResponse,
     GetLatestTelemetryResponse,
     QueryTelemetryResponse,
     Series,
@@ -16,7 +17,7 @@ from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, Value, ValueKi
 from iotflow_server.api.ports import RegistryPort
 from iotflow_server.api.times import SECOND, timestamp_message
 from iotflow_server.api.values import FIELDS, value_message
-from iotflow_server.query.results import AggregateRow, LatestPoints, Page, PointList
+from iotflow_server.query.results import AggregateRow, AggregateTable, LatestPoints, Page, PointList
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import SeriesInfo
@@ -96,6 +97,11 @@ def _add_points(
             point.quality_flag = quality
         for key, (key_kind, key_value) in metadata.items():
             setattr(point.metadata[key], FIELDS[key_kind], key_value)
+
+
+def aggregate_message(table: AggregateTable) -> AggregateTelemetryResponse:
+    """Aggregates."""
+    return AggregateTelemetryResponse(rows=aggregate_messages(table.rows), served_by=store_message(table.served_by))
 
 
 def aggregate_messages(rows: Sequence[AggregateRow]) -> Iterator[AggregateRowMessage]:

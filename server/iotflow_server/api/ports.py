@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from iotflow_server.access.registry import RegisteredDevice
+from iotflow_server.cache.results import Place, Question
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.migration.jobs.job import Job, RecordedFinding
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
@@ -128,6 +129,13 @@ class JobsPort(Protocol):
 
     async def waive(self, job_id: int, code: str, subject: str, waived_by: str, reason: str) -> tuple[int, Job]:
         """Waive findings."""
+
+
+class ResultsPort(Protocol):
+    """Results that are kept; see cache/results.py."""
+
+    async def look_up(self, question: Question) -> Place | None:
+        """Return the place of a result."""
 
 
 class QueryPort(Protocol):

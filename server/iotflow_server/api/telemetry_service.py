@@ -22,10 +22,11 @@ from iotflow_server.api.filters import (
 )
 from iotflow_server.api.good_names import GoodNames
 from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.kept import KeptAnswers
 from iotflow_server.api.messages import RecordsMessage
 from iotflow_server.api.plain_columns import PlainColumns
 from iotflow_server.api.plain_records import PlainRecords
-from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort
+from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort, ResultsPort
 from iotflow_server.api.write_stream import WriteStream
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
@@ -40,13 +41,20 @@ class TelemetryService(TelemetryServiceServicer):
     """Writes and reads telemetry. What goes wrong is raised; the edge makes it a status."""
 
     def __init__(
-        self, settings: Settings, ingest: IngestPort, queries: QueryPort, registry: RegistryPort, writes: Writes
+        self,
+        settings: Settings,
+        ingest: IngestPort,
+        queries: QueryPort,
+        registry: RegistryPort,
+        writes: Writes,
+        results: ResultsPort | None = None,
     ) -> None:
         self._settings = settings
         self._ingest = ingest
         self._queries = queries
         self._registry = registry
         self._writes = writes
+        self._kept = KeptAnswers(results, registry)
         self._filters = Filters(registry, settings.max_devices_per_query)
         names = GoodNames()
         self._plain_columns = PlainColumns(names, settings.max_text_bytes)
@@ -124,17 +132,27 @@ class TelemetryService(TelemetryServiceServicer):
     ) -> pb.AggregateTelemetryResponse:
         """Aggregate each series."""
         selection = await self._filters.selection(request.filter, "filter.")
-        table = await self._queries.aggregate(selection, aggregate_query(request))
-        return pb.AggregateTelemetryResponse(
-            rows=encode.aggregate_messages(table.rows), served_by=encode.store_message(table.served_by)
+        query = aggregate_query(request)
+
+        async def compute() -> pb.AggregateTelemetryResponse:
+            return encode.aggregate_message(await self._queries.aggregate(selection, query))
+
+        return await self._kept.answer(
+            request.SerializeToString(deterministic=True), selection.device_ids, pb.AggregateTelemetryResponse, compute
         )
 
     async def GetLatestTelemetry(
         self, request: pb.GetLatestTelemetryRequest, context: Any
     ) -> pb.GetLatestTelemetryResponse:
         """Return the latest point of each series."""
-        latest = await self._queries.latest(await self._filters.latest(request))
-        return encode.latest_message(latest, self._registry)
+        selection = await self._filters.latest(request)
+
+        async def compute() -> pb.GetLatestTelemetryResponse:
+            return encode.latest_message(await self._queries.latest(selection), self._registry)
+
+        return await self._kept.answer(
+            request.SerializeToString(deterministic=True), selection.device_ids, pb.GetLatestTelemetryResponse, compute
+        )
 
     async def DeleteTelemetry(self, request: pb.DeleteTelemetryRequest, context: Any) -> pb.DeleteTelemetryResponse:
         """Delete points of one device."""

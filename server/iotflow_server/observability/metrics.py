@@ -38,6 +38,10 @@ class Metrics:
         self._store_errors = Counter(
             "iotflow_store_errors", "Operations of a store that failed.", ["store", "operation"], registry=registry
         )
+        self._results = Counter(
+            "iotflow_cached_results", "Questions put to the result cache: hit, miss or bypass.", ["method", "outcome"],
+            registry=registry,
+        )  # fmt: skip
         self._phase = Gauge(
             "iotflow_phase", "1 for the phase the fleet stands in.", ["phase"],
             registry=registry, multiprocess_mode="livemax",
@@ -77,6 +81,10 @@ class Metrics:
     def points_rejected(self, reason: str, count: int) -> None:
         """Count refused points."""
         self._rejected.labels(reason).inc(count)
+
+    def result_looked_up(self, method: str, outcome: str) -> None:
+        """Count a question that was put to the result cache."""
+        self._results.labels(method, outcome).inc()
 
     @contextmanager
     def time_store(self, store: StoreName, operation: str) -> Iterator[None]:

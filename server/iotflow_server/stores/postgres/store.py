@@ -13,6 +13,7 @@ from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import kind_of
+from iotflow_server.stores.postgres.generations import Generations, change_generations
 from iotflow_server.stores.postgres.migrations import migrate
 from iotflow_server.stores.postgres.partitions import Partitions
 from iotflow_server.stores.postgres.pool import PostgresPool, transaction
@@ -28,15 +29,29 @@ class PostgresStore:
     """Implements :class:`stores.store.TelemetryStore` on PostgreSQL 15 and later."""
 
     def __init__(
-        self, dsn: str, pool_size: int, timeout: float, owner_of: OwnerLookup, read_connections: int = 8
+        self,
+        dsn: str,
+        pool_size: int,
+        timeout: float,
+        owner_of: OwnerLookup,
+        read_connections: int = 8,
+        *,
+        keeps_generations: bool = False,
     ) -> None:
-        """``timeout``: longest wait for one answer, in seconds. ``read_connections`` come on top of the pool's."""
+        """``timeout``: longest wait for one answer, in seconds. ``read_connections`` come on top of the pool's.
+
+        ``keeps_generations``: writes change the tokens of their devices alone, instead of making all results that are
+        kept anywhere a thing of the past.
+        """
         self.pool = PostgresPool(dsn, pool_size, timeout)
         self._read_connections = ReadConnections(dsn, self.pool.place, read_connections, timeout)
         self._owner_of = owner_of
         self._partitions = Partitions()
-        self._writer = PointWriter(self.pool, self._partitions, owner_of)
+        self._keeps_generations = keeps_generations
+        self._writer = PointWriter(self.pool, self._partitions, owner_of, keeps_generations=keeps_generations)
         self._reader = PointReader(self._read_connections)
+        #: Whether results that were computed of points here are still good.
+        self.generations = Generations(self.pool, self._read_connections)
         self._is_ready = False
         self._opening = asyncio.Lock()
 
@@ -103,6 +118,8 @@ class PostgresStore:
         measurements = None if selection.measurements is None else list(selection.measurements)
         bounds = (selection.time_range.start, selection.time_range.end)
         async with self.pool.connection() as connection, transaction(connection):
+            if self._keeps_generations:
+                await change_generations(connection, devices)
             if selection.scope is not Scope.METADATA:
                 await connection.execute(sql.DELETE_DATA, devices, measurements, *bounds)
             if selection.scope is not Scope.DATA:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
@@ -13,6 +14,7 @@ from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import SeriesCatalogue, insert_series
 from iotflow_server.stores.postgres.copying import Load, copy_into
+from iotflow_server.stores.postgres.generations import change_generations
 from iotflow_server.stores.postgres.overwriters import Overwriters
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
@@ -33,10 +35,13 @@ _LOOP_VALUES: Final = 100_000
 class PointWriter:
     """Writes batches, each call in one transaction."""
 
-    def __init__(self, pool: PostgresPool, partitions: Partitions, owner_of: OwnerLookup) -> None:
+    def __init__(
+        self, pool: PostgresPool, partitions: Partitions, owner_of: OwnerLookup, *, keeps_generations: bool
+    ) -> None:
         self._pool = pool
         self._partitions = partitions
         self._owner_of = owner_of
+        self._keeps_generations = keeps_generations
         self._catalogue = SeriesCatalogue()
         self._overwriters = Overwriters()
 
@@ -82,17 +87,17 @@ class PointWriter:
 
     async def _copy(self, connection: Connection, load: Load) -> None:
         with self._catalogue.remembering(load.frame) as new:
-            if not new and len(load.tables) == 1:
+            if not new and len(load.tables) == 1 and not self._keeps_generations:
                 # One statement is a transaction, and costs two round trips less.
                 await self._copy_all(connection, load)
                 return
-            async with transaction(connection):
+            async with self._transaction(connection, load):
                 await insert_series(connection, new)
                 await self._copy_all(connection, load)
 
     async def _copy_and_replace(self, connection: Connection, copied: Load, replaced: Load) -> None:
         with self._catalogue.remembering(copied.frame) as new, self._catalogue.remembering(replaced.frame) as also_new:
-            async with transaction(connection):
+            async with self._transaction(connection, copied, replaced):
                 await insert_series(connection, {**new, **also_new})
                 await self._copy_all(connection, copied)
                 overwriting = await self._remove_all(connection, replaced)
@@ -119,13 +124,20 @@ class PointWriter:
     async def _upsert(self, connection: Connection, load: Load) -> None:
         """The dear way, which waits for other writers instead of failing."""
         with self._catalogue.remembering(load.frame) as new:
-            async with transaction(connection):
+            async with self._transaction(connection, load):
                 await insert_series(connection, new)
                 for table in load.tables:
                     await connection.execute(sql.stage(table))
                     await copy_into(connection, sql.staging(table), load, table, self._pool.timeout)
                     await connection.execute(sql.upsert(table))
                 await refuse_superseded(connection, load.frame.writers)
+
+    @asynccontextmanager
+    async def _transaction(self, connection: Connection, *loads: Load) -> AsyncIterator[None]:
+        async with transaction(connection):
+            if self._keeps_generations:
+                await change_generations(connection, [device for load in loads for device in load.frame.devices])
+            yield
 
     async def _copy_all(self, connection: Connection, load: Load) -> None:
         for table in load.tables:

@@ -1,0 +1,1 @@
+"""Keeps results of queries (docs/adr/0012)."""
