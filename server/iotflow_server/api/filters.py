@@ -73,10 +73,20 @@ class Filters:
         if message.user_id < 0:
             raise InvalidRequestError((f"{path}user_id", "a user_id must be positive"))
         if message.user_id:
-            return await self._registry.devices_of(message.user_id)
+            return await self._of_user(message.user_id, f"{path}user_id")
         named = self._named(message.device_ids, f"{path}device_ids")
         await self._registry.look_up(named)
         return named
+
+    async def _of_user(self, user_id: int, path: str) -> tuple[int, ...]:
+        devices = await self._registry.devices_of(user_id)
+        if len(devices) > self._max_devices:
+            limit = f"at most {self._max_devices} (IOTFLOW_MAX_DEVICES_PER_QUERY)"
+            remedy = "name some of them in device_ids"
+            raise InvalidRequestError(
+                (path, f"user {user_id} has {len(devices)} devices; {limit} may be asked: {remedy}")
+            )
+        return devices
 
     def _named(self, device_ids: Sequence[int], path: str) -> tuple[int, ...]:
         if len(device_ids) > self._max_devices:

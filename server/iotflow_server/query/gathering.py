@@ -37,5 +37,5 @@ async def by_device(batches: AsyncIterator[Batch], max_points: int) -> AsyncIter
 def _too_much(device_id: int, limit: str) -> QueryTooLargeError:
     return QueryTooLargeError(
         f"the query would hold more than {limit} of device {device_id} (IOTFLOW_MAX_AGGREGATE_POINTS): "
-        "narrow the range, or name fewer measurements at a time"
+        "narrow the range, name fewer measurements at a time, or read the points themselves with QueryTelemetryStream"
     )

@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         "stores",
     },
     "workers": {"access", "foundation", "migration", "stores"},
-    "demo": set(),
+    "demo": {"local"},
     "cli": {"app", "demo", "foundation", "local", "server", "stores", "workers"},
 }
 
