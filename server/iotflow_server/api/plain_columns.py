@@ -83,8 +83,11 @@ class PlainColumns:
                 return None
         if len(values) != (row_count if rows is None else len(rows)):
             return None
-        if kind is Kind.TEXT and not self._are_plain(values):
-            return None
+        if kind is Kind.TEXT:
+            # A repeated field makes new objects of its texts each time they are looked at.
+            values = list(values)
+            if not self._are_plain(values):
+                return None
         return name, kind, values, rows
 
     def _facts(self, message: ColumnBatch, row_count: int) -> list[_Cells] | None:

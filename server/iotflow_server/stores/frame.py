@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -96,6 +96,8 @@ class Frame(Sequence[Batch]):
 
         Of the values that a series has for one timestamp the last stays, whatever their kinds.
         """
+        if self._is_in_order():
+            return replace(self, starts=_starts_of(self.device_ids))
         order = np.lexsort((self.timestamps, self.device_ids))
         device_ids, timestamps = self.device_ids[order], self.timestamps[order]
         is_other_device = device_ids[1:] != device_ids[:-1]
@@ -109,6 +111,13 @@ class Frame(Sequence[Batch]):
             device_ids, timestamps = device_ids[is_new], timestamps[is_new]
             columns = _last_of_each(self.columns, place, len(timestamps))
         return Frame(device_ids, timestamps, _starts_of(device_ids), columns, self.writers)
+
+    def _is_in_order(self) -> bool:
+        """Whether the rows ascend by device and timestamp, so that none comes twice."""
+        devices, timestamps = self.device_ids, self.timestamps
+        is_same_device = devices[1:] == devices[:-1]
+        is_later = timestamps[1:] > timestamps[:-1]
+        return bool(np.where(is_same_device, is_later, devices[1:] > devices[:-1]).all())
 
 
 def _column(name: str, kind: Kind, cells: Sequence[_Cells], row_count: int) -> Column:

@@ -93,9 +93,7 @@ class _Cells:
 
 def _joined(parts: Sequence[Sequence[Any]], total: int, dtype: np.dtype[Any]) -> Values:
     if dtype.hasobject:
-        texts = np.empty(total, object)
-        texts[:] = list(chain.from_iterable(parts))
-        return texts
+        return np.fromiter(chain.from_iterable(parts), dtype, total)
     if total < _SHORT * len(parts):
         return np.array(list(chain.from_iterable(parts)), dtype)
     return np.concatenate([np.asarray(part, dtype) for part in parts]) if parts else np.empty(0, dtype)

@@ -60,7 +60,7 @@ async def copy_into(connection: Connection, into: str, load: Load, table: str, s
         raise StoreRefusedError(StoreName.POSTGRES, _named(error, load, table)) from error
 
 
-async def _one_by_one(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _one_by_one(chunks: Iterator[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
     for chunk in chunks:
         yield chunk
 

@@ -20,7 +20,7 @@ from iotflow_server.stores.store import OwnerLookup
 DATA_TABLE: Final = "telemetry_data"
 METADATA_TABLE: Final = "telemetry_metadata"
 #: Rows encoded at once: it takes the event loop less than a millisecond, and no more of them are held in memory.
-_PART_ROWS: Final = 16_384
+_PART_ROWS: Final = 8_192
 
 
 def table_of(name: str) -> str:
@@ -33,7 +33,7 @@ def tables_of(frame: Frame) -> list[str]:
     return sorted({table_of(column.name) for column in frame.columns if len(column)})
 
 
-def copy_chunks(frame: Frame, owner_of: OwnerLookup, table: str) -> Iterator[bytes]:
+def copy_chunks(frame: Frame, owner_of: OwnerLookup, table: str) -> Iterator[bytes | memoryview]:
     """Yield what COPY takes for a table, encoded as it is asked for. No key may come twice; see Frame.resolved."""
     yield HEADER
     for rows in _gathered(frame, owner_of, table):

@@ -44,8 +44,17 @@ def period_of(year: int, month: int) -> Period:
 
 def periods_of(timestamps: Timestamps) -> set[Period]:
     """The periods that timestamps lie in."""
-    months = np.unique(timestamps.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64))
-    return {period_of(1970 + int(month) // 12, int(month) % 12 + 1) for month in months}
+    moments = timestamps.astype("datetime64[us]")
+    ends = {_period_at(moment) for moment in (moments.min(), moments.max())} if len(moments) else set()
+    if len(ends) < 2:
+        # Nearly every write lies within one.
+        return ends
+    return {_period_at(month) for month in np.unique(moments.astype("datetime64[M]"))}
+
+
+def _period_at(moment: np.datetime64) -> Period:
+    month = int(moment.astype("datetime64[M]").astype(np.int64))
+    return period_of(1970 + month // 12, month % 12 + 1)
 
 
 class Partitions:

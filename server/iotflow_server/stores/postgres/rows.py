@@ -69,7 +69,7 @@ class PointRows:
 class EncodedRows:
     """Rows in binary, and which point each of them is; None: all points in their order."""
 
-    data: bytes
+    data: bytes | memoryview
     points: Rows | None = None
 
 
@@ -80,7 +80,7 @@ def encode(rows: PointRows) -> Iterator[EncodedRows]:
     elif rows.kind in (Kind.TEXT, Kind.JSON):
         yield from _by_length(rows)
     else:
-        yield EncodedRows(_alike(rows, (*_VALUE[rows.kind], *_END), slice(None)).tobytes())
+        yield EncodedRows(_alike(rows, (*_VALUE[rows.kind], *_END), slice(None)).data)
 
 
 def _by_length(rows: PointRows) -> Iterator[EncodedRows]:
@@ -92,8 +92,8 @@ def _by_length(rows: PointRows) -> Iterator[EncodedRows]:
     for points in groups:
         out = _alike(rows, _text_of(rows.kind, int(texts.lengths[points[0]])), points)
         if "text" in (out.dtype.names or ()):
-            out["text"] = texts.matrix(points).view(out.dtype["text"])[:, 0]
-        yield EncodedRows(out.tobytes(), points)
+            out["text"] = texts.alike(points)
+        yield EncodedRows(out.data, points)
 
 
 def _text_of(kind: Kind, length: int) -> tuple[Part, ...]:
