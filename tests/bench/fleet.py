@@ -44,6 +44,7 @@ class Fleet:
     messages: int
     rows: int
     variant: int = 0
+    first_device: int = 1
 
     @property
     def points(self) -> int:
@@ -73,7 +74,7 @@ class Fleet:
         timestamps = np.arange(first, first + self.rows * STEP, STEP, dtype=np.int64)
         start = (gateway * 7_919 + message * 104_729 + self.variant * 15_485_863) % (_POOL - self.rows)
         return Batch(
-            1 + gateway * DEVICES_PER_GATEWAY + device,
+            self.first_device + gateway * DEVICES_PER_GATEWAY + device,
             timestamps,
             tuple(
                 Column(name, kind, values_of(name, kind)[start : start + self.rows])

@@ -18,13 +18,13 @@ from tests.bench.worker import Worker
 
 CALLERS: Final = 16
 DEVICES: Final = 1_000
-_QUICK_DEVICES: Final = 10
+QUICK_DEVICES: Final = 10
 #: Queries a round.
 _COUNTS: Final = {"query_latest_device": 10_000, "query_range_1h": 4_000, "query_page_user": 1_000}
 
 
 def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
-    history, count = History(scale.of(DEVICES, _QUICK_DEVICES)), scale.of(_COUNTS[measure.key], 2 * CALLERS)
+    history, count = History(scale.of(DEVICES, QUICK_DEVICES)), scale.of(_COUNTS[measure.key], 2 * CALLERS)
     with (
         history_bed(folder, history) as bed,
         Worker(QueryLoad, bed.service.address, measure.key, history, count, CALLERS) as queries,
