@@ -18,10 +18,12 @@ from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError, explained, lock_folder, postgres_dsn
 from iotflow_server.ingest.ingest import Ingest
 from iotflow_server.kept_results import kept_results
+from iotflow_server.migration.backfill.backfill import Backfills
 from iotflow_server.migration.controller import MigrationController
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.parts import JobParts, instance_id
+from iotflow_server.migration.jobs.spec import JobKind
 from iotflow_server.migration.jobs.strain import LiveStrain
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.phase_state import PhaseState
@@ -44,6 +46,9 @@ _log = structlog.get_logger(__name__)
 
 #: Between two looks whether what was away is back.
 CATCH_UP_SECONDS = 2.0
+
+#: As many as a job may ask for.
+_MOST_JOB_WORKERS = 16
 
 Stores = Mapping[StoreName, TelemetryStore]
 #: Starts what was built; called once the stores are open.
@@ -125,6 +130,8 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     repairer.start()
     stack.push_async_callback(repairer.stop)
     jobs = _jobs(settings, postgres, state, metrics, lambda: _lag(router, journal))
+    if StoreName.IOTDB in stores:
+        _offer_backfill(settings, jobs, router, postgres, registry, stack)
     jobs.runner.start()
     stack.push_async_callback(jobs.runner.stop)
     controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores)
@@ -195,6 +202,28 @@ def _jobs(
         lease_seconds=settings.job_lease_seconds,
         settings=RunSettings(settings.job_workers, settings.job_tries),
     )
+
+
+def _offer_backfill(
+    settings: Settings,
+    jobs: JobParts,
+    router: Router,
+    postgres: PostgresStore,
+    registry: DeviceRegistry | SharedRegistry,
+    stack: AsyncExitStack,
+) -> None:
+    from iotflow_server.stores.iotdb.history import IotdbHistory
+
+    async def adopt() -> None:
+        if isinstance(registry, DeviceRegistry):
+            await registry.adopt(await router.primary().list_devices())
+
+    history = IotdbHistory(settings.iotdb, registry.owner, _MOST_JOB_WORKERS)
+    stack.callback(history.close)
+    filler = postgres.filler(_MOST_JOB_WORKERS)
+    stack.push_async_callback(filler.close)
+    backfills = Backfills(history, filler, lambda: router.phase, registry.owner, adopt, settings.backfill_chunk_points)
+    jobs.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection)
 
 
 def _lag(router: Router, journal: DirtyJournal) -> int:

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     job_tries: int = Field(
         3, ge=1, description="Tries of a chunk of a job; a store that is away is waited for, and not counted."
     )
+    backfill_chunk_points: int = Field(
+        200_000, ge=1_000, description="About how many points a backfill carries as one chunk, whole or not at all."
+    )
     job_lease_seconds: float = Field(
         15.0, ge=2, description="A job whose instance is not heard of for so long is taken over by another one."
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
-from iotflow_server.stores.batch import Batch
+_Item = TypeVar("_Item")
 
 
 @asynccontextmanager
-async def closing(batches: AsyncIterator[Batch]) -> AsyncIterator[AsyncIterator[Batch]]:
+async def closing(batches: AsyncIterator[_Item]) -> AsyncIterator[AsyncIterator[_Item]]:
     """Close a scan on leaving, so that its connection is free again before the garbage collector comes."""
     try:
         yield batches

@@ -23,6 +23,7 @@ from tests.support.waiting import until, until_told
 
 BACKFILL = JobSpec(JobKind.BACKFILL)
 FREE = JobPace(workers=2)
+ODD_PATH = {"code": "ODD_PATH", "is_informational": False, "count": 1, "points": 0, "subjects": ["root.x\\0y"]}
 
 
 def parts_of(
@@ -59,7 +60,7 @@ async def test_a_job_does_each_chunk_once_and_reports(postgres_store: PostgresSt
     assert sorted(work.done) == list(range(6))
     assert (job.progress.points_done, job.progress.points_total) == (6 * POINTS, 6 * POINTS)
     assert (job.progress.chunks_done, job.progress.chunks_total) == (6, 6)
-    assert job.report == {"points": 6 * POINTS, "failed": 0}
+    assert job.report == {"points": 6 * POINTS, "failed": 0, "findings": [ODD_PATH]}
     assert (job.instance, job.spec, job.pace) == ("", BACKFILL, FREE)
 
 
@@ -205,7 +206,7 @@ async def test_a_continuous_job_begins_again_until_it_is_cancelled(postgres_stor
 
         await until_told(is_in_its_third_round)
         await parts.jobs.cancel(job_id)
-        assert (await ended(parts, job_id)).report == {"points": 2 * POINTS, "failed": 0}
+        assert (await ended(parts, job_id)).report == {"points": 2 * POINTS, "failed": 0, "findings": [ODD_PATH]}
 
 
 async def test_a_job_waits_for_postgres_and_goes_on(own_postgres: LocalPostgres) -> None:

@@ -137,7 +137,8 @@ class JobRun:
     async def _finish(self) -> bool:
         """Report; return whether that is all."""
         job = await self._patiently(self._renewed)
-        report = await self._patiently(self._work.finish, _outcome(job))
+        found = await self._patiently(self._lease.findings_by_code)
+        report = {**await self._patiently(self._work.finish, _outcome(job)), "findings": found}
         if job.spec.continuous:
             await self._patiently(self._lease.begin_again, report)
             return False

@@ -95,14 +95,22 @@ SET_PACE: Final = """
 UPDATE migration_jobs SET pace = $2 WHERE id = $1 AND state IN ('PENDING', 'RUNNING', 'PAUSED', 'FAILED')
 """
 
+#: $7: findings that are known already are about further points; else they are replaced.
 ADD_FINDINGS: Final = """
-INSERT INTO migration_job_findings (job_id, code, subject, detail, points, is_informational)
+INSERT INTO migration_job_findings AS finding (job_id, code, subject, detail, points, is_informational)
 SELECT DISTINCT ON (code, subject) $1, code, subject, detail, points, is_informational
 FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[])
     AS new (code, subject, detail, points, is_informational)
 ORDER BY code, subject
-ON CONFLICT (job_id, code, subject) DO UPDATE
-SET detail = excluded.detail, points = excluded.points, is_informational = excluded.is_informational
+ON CONFLICT (job_id, code, subject) DO UPDATE SET
+    detail = CASE WHEN $7 THEN finding.detail ELSE excluded.detail END,
+    points = CASE WHEN $7 THEN finding.points ELSE 0 END + excluded.points,
+    is_informational = excluded.is_informational
+"""
+FINDINGS_BY_CODE: Final = """
+SELECT code, is_informational, count(*) AS count, sum(points)::bigint AS points,
+    (array_agg(subject ORDER BY subject))[1:20] AS subjects
+FROM migration_job_findings WHERE job_id = $1 GROUP BY code, is_informational ORDER BY is_informational, code
 """
 FINDINGS: Final = """
 SELECT code, subject, detail, points, is_informational, waived_by, waived_reason FROM migration_job_findings

@@ -115,7 +115,7 @@ class Lease:
         """Count a chunk that is done, with what was found."""
         async with self._held() as connection:
             await self._end_chunk(connection, number, "DONE", result.points, result.failures)
-            await _add_findings(connection, self._job_id, result.findings)
+            await _add_findings(connection, self._job_id, result.findings, are_further=True)
 
     async def chunk_failed(self, number: int, failure: Failure) -> None:
         """Count a chunk that failed for good."""
@@ -125,7 +125,12 @@ class Lease:
     async def add_findings(self, findings: Iterable[Finding]) -> None:
         """Make findings durable."""
         async with self._held() as connection:
-            await _add_findings(connection, self._job_id, findings)
+            await _add_findings(connection, self._job_id, findings, are_further=False)
+
+    async def findings_by_code(self) -> list[dict[str, Any]]:
+        """The findings in short, for the report: how many of each code, their points, and the first twenty."""
+        async with self._pool.connection() as connection:
+            return [dict(row) for row in await connection.fetch(sql.FINDINGS_BY_CODE, self._job_id)]
 
     async def end(self, state: JobState, report: Mapping[str, Any] | None, error: str) -> None:
         """End the job."""
@@ -157,7 +162,7 @@ class Lease:
             yield connection
 
 
-async def _add_findings(connection: Connection, job_id: int, findings: Iterable[Finding]) -> None:
+async def _add_findings(connection: Connection, job_id: int, findings: Iterable[Finding], *, are_further: bool) -> None:
     columns = finding_columns(findings)
     if columns[0]:
-        await connection.execute(sql.ADD_FINDINGS, job_id, *columns)
+        await connection.execute(sql.ADD_FINDINGS, job_id, *columns, are_further)

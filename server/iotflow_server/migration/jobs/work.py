@@ -33,7 +33,7 @@ class Failure:
 class Finding:
     """Something by name that an operator has to look at: the phase waits for it, unless it is ``is_informational``.
 
-    (code, subject) is unique in a job; a later one replaces an earlier one. ``points`` is 0 where it is not known.
+    (code, subject) is unique in a job: points of further chunks are added up. ``points`` is 0 where it is not known.
     """
 
     code: str
@@ -107,7 +107,7 @@ class Work(Protocol):
         """
 
     async def finish(self, outcome: Outcome) -> Mapping[str, Any]:
-        """Return the report, as JSON, when every chunk is done or has failed for good."""
+        """Return the report, as JSON, when every chunk is done or has failed for good. The runner adds the findings."""
 
 
 WorkFactory = Callable[[JobSpec, JobControl], Work]

@@ -59,6 +59,11 @@ class Layout:
             raise ValueError(f"{database!r} is not a path under root")
         self.database = join_path(self._names)
 
+    @property
+    def depth(self) -> int:
+        """Nodes of the database's path."""
+        return len(self._names)
+
     def path(self, place: DevicePlace) -> str:
         """Return the quoted path of a device."""
         user = ["users", f"user_{place.user_id}"] if place.user_id else []

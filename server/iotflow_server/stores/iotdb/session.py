@@ -6,6 +6,7 @@ inexactly; the stubs are the same in all its versions.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,25 +109,29 @@ class Session:
 
     def query(self, sql: str) -> Answer:
         """Return all rows of a query."""
+        return self.query_within(sql, sys.maxsize, _ROWS_PER_FETCH)[0]
+
+    def query_within(self, sql: str, max_bytes: int, rows_per_fetch: int) -> tuple[Answer, bool]:
+        """Return the first rows of a query, about as many as ``max_bytes`` hold, and whether those are all."""
         left = max(1, int((self._transport.deadline - time.monotonic()) * 1000))
-        request = TSExecuteStatementReq(self._id, sql, self._statement_id, _ROWS_PER_FETCH, left, False, False)
+        request = TSExecuteStatementReq(self._id, sql, self._statement_id, rows_per_fetch, left, False, False)
         answer = self._client.executeQueryStatementV2(request)
         check(answer.status)
         blocks = [decode_block(data) for data in answer.queryResult or ()]
-        if answer.moreData:
-            blocks += self._fetch(sql, answer.queryId, left)
+        size, more = sum(block.nbytes for block in blocks), bool(answer.moreData)
+        while more and size < max_bytes:
+            fetched, more = self._fetch(sql, answer.queryId, left, rows_per_fetch)
+            blocks += fetched
+            size += sum(block.nbytes for block in fetched)
         self._client.closeOperation(TSCloseOperationReq(self._id, answer.queryId, self._statement_id))
-        return Answer(answer.columns or (), _indices(answer), blocks)
+        return Answer(answer.columns or (), _indices(answer), blocks), not more
 
-    def _fetch(self, sql: str, query_id: int, timeout: int) -> Iterator[Block]:
-        request = TSFetchResultsReq(self._id, sql, _ROWS_PER_FETCH, query_id, True, timeout)
+    def _fetch(self, sql: str, query_id: int, timeout: int, rows: int) -> tuple[list[Block], bool]:
+        request = TSFetchResultsReq(self._id, sql, rows, query_id, True, timeout)
         request.statementId = self._statement_id
-        more = True
-        while more:
-            answer = self._client.fetchResultsV2(request)
-            check(answer.status)
-            yield from map(decode_block, answer.queryResult or ())
-            more = answer.moreData and answer.hasResultSet
+        answer = self._client.fetchResultsV2(request)
+        check(answer.status)
+        return [decode_block(data) for data in answer.queryResult or ()], answer.moreData and answer.hasResultSet
 
     def execute(self, sql: str) -> None:
         """Run a statement that has no rows."""

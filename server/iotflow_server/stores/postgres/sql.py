@@ -33,6 +33,23 @@ def upsert(table: str) -> str:
     )
 
 
+def insert_missing(table: str) -> str:
+    """Move those staged rows into their table whose points are not there. In order of the key, lest two deadlock."""
+    columns, key = ", ".join(COLUMNS), _KEY[table]
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging(table)} ORDER BY {key} "
+        f"ON CONFLICT ({key}) DO NOTHING"
+    )
+
+
+def keys_between(table: str) -> str:
+    """The series of device $1 that have points from $2 to $3, both included, and the points' timestamps, packed."""
+    return (
+        f"SELECT measurement_name, string_agg(timestamptz_send(timestamp), '') FROM {table} "
+        "WHERE device_id = $1 AND timestamp BETWEEN $2 AND $3 GROUP BY measurement_name"
+    )
+
+
 REMEMBER_SERIES: Final = """
 INSERT INTO telemetry_series (device_id, measurement_name, kinds)
 SELECT * FROM unnest($1::integer[], $2::text[], $3::smallint[]) AS new (device_id, measurement_name, kinds)

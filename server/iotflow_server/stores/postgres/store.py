@@ -13,6 +13,7 @@ from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import kind_of
+from iotflow_server.stores.postgres.filling import PointFiller
 from iotflow_server.stores.postgres.generations import Generations, change_generations
 from iotflow_server.stores.postgres.migrations import migrate
 from iotflow_server.stores.postgres.partitions import Partitions
@@ -43,6 +44,7 @@ class PostgresStore:
         ``keeps_generations``: writes change the tokens of their devices alone, instead of making all results that are
         kept anywhere a thing of the past.
         """
+        self._dsn = dsn
         self.pool = PostgresPool(dsn, pool_size, timeout)
         self._read_connections = ReadConnections(dsn, self.pool.place, read_connections, timeout)
         self._owner_of = owner_of
@@ -59,6 +61,12 @@ class PostgresStore:
     def name(self) -> StoreName:
         """Which store this is."""
         return StoreName.POSTGRES
+
+    def filler(self, connections: int) -> PointFiller:
+        """What fills in missing points by connections of its own; they come on top of all others."""
+        return PointFiller(
+            self._dsn, connections, self.pool.timeout, self._owner_of, keeps_generations=self._keeps_generations
+        )
 
     async def open(self) -> None:
         """Connect, bring the schema up to date and make partitions ahead."""
