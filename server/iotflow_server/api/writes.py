@@ -39,7 +39,7 @@ class PendingWrite:
     ``closed`` are devices that may not be written, with what is wrong with them; ``writer`` is the stream it is of.
     """
 
-    __slots__ = ("_closed", "_decoded", "_kept", "_message", "_points", "_rules", "_writer", "devices", "nbytes")
+    __slots__ = "_closed", "_decoded", "_kept", "_message", "_points", "_rules", "_writer", "devices", "nbytes", "size"
 
     def __init__(
         self, message: WriteMessage, rules: DecodingRules, closed: Mapping[int, str], writer: StreamWriter | None
@@ -52,6 +52,7 @@ class PendingWrite:
         self._kept: Sequence[int] = ()
         self._points = 0
         self.devices = (message.devices - closed.keys() if closed else message.devices) or _NO_DEVICE
+        self.size = message.nbytes
         self.nbytes = _MESSAGE_BYTES + message.nbytes
 
     def add_to(self, frame: FrameBuilder, precision_us: int) -> None:

@@ -16,8 +16,11 @@ from iotflow_server.stores.errors import StoreRefusedError
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.frame_builder import FrameBuilder
 
-#: A flush ends with the submission that takes it over this many bytes, to bound the wait for it.
-FLUSH_BYTES = 1 << 20
+#: A flush ends with the submission that takes it to so many bytes of values, some 30,000 points. Larger ones wait longer
+#: for each other: PostgreSQL writes the log of all of one while another needs room in it, and the last goes alone.
+FLUSH_BYTES = 1 << 18
+#: Or with this one, so that none holds up the event loop for long.
+FLUSH_SUBMISSIONS = 1024
 #: Flushes under way at once; they never share a device.
 FLUSHES_IN_FLIGHT = 2
 #: Less than that waits for the flush under way to end: two flushes of a few points each cost more than one of both.
@@ -103,7 +106,7 @@ class GroupCommitter:
         self._wake.set()
 
     def _take(self) -> list[Submission]:
-        return self._pending.take(self.lanes.is_free, FLUSH_BYTES)
+        return self._pending.take(self.lanes.is_free, FLUSH_BYTES, FLUSH_SUBMISSIONS)
 
     def _begin(self, flush: list[Submission]) -> None:
         devices: frozenset[int] = frozenset().union(*(submission.devices for submission in flush))

@@ -13,12 +13,13 @@ from iotflow_server.routing.outcome import WriteOutcome
 class Submission:
     """Something writable that somebody waits for."""
 
-    __slots__ = ("devices", "done", "nbytes", "writable")
+    __slots__ = ("devices", "done", "nbytes", "size", "writable")
 
     def __init__(self, writable: Writable, done: asyncio.Future[WriteOutcome]) -> None:
         self.writable = writable
         self.devices = writable.devices
         self.nbytes = writable.nbytes
+        self.size = writable.size
         self.done = done
 
 
@@ -62,15 +63,16 @@ class Pending:
         looked_at = self._queues.keys() if device_ids is None else self._queues.keys() & device_ids
         self._to_look_at |= dict.fromkeys(looked_at)
 
-    def take(self, is_free: Callable[[int], bool], max_bytes: int) -> list[Submission]:
-        """Take submissions that may go now until they have so many bytes: of one device after the other, all it has.
+    def take(self, is_free: Callable[[int], bool], max_size: int, max_count: int) -> list[Submission]:
+        """Take submissions that may go now until their values have so many bytes, or there are so many: of one device
+        after the other, all it has.
 
         So few devices are busy at once, and others are left for the next flush.
         """
         taken: list[Submission] = []
         own: set[int] = set()
-        nbytes = 0
-        while self._to_look_at and nbytes < max_bytes:
+        size = 0
+        while self._to_look_at and size < max_size and len(taken) < max_count:
             device_id = next(iter(self._to_look_at))
             submission = self._first_if_free(device_id, own, is_free)
             if submission is None:
@@ -80,7 +82,7 @@ class Pending:
             self._remove(submission)
             taken.append(submission)
             own |= submission.devices
-            nbytes += submission.nbytes
+            size += submission.size
         self._put_last(own)
         return taken
 

@@ -18,5 +18,9 @@ class Writable(Protocol):
     def nbytes(self) -> int:
         """The memory that it holds, in bytes."""
 
+    @property
+    def size(self) -> int:
+        """Its values' part of that."""
+
     def add_to(self, frame: FrameBuilder, precision_us: int) -> None:
         """Add the batches, timestamps floored to the precision. They are added again where a flush is tried again."""
