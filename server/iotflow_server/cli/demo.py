@@ -15,10 +15,11 @@ from typing import Final
 from iotflow.telemetry import Phase
 from iotflow_server.demo.faults import Faults
 from iotflow_server.demo.fleet import Fleet
-from iotflow_server.demo.gateway import Route
+from iotflow_server.demo.gateway import Gateway, Route
 from iotflow_server.demo.history import History, fill
 from iotflow_server.demo.ledger import Ledger
 from iotflow_server.demo.operator import Operator
+from iotflow_server.demo.reader import Reader
 from iotflow_server.demo.report import report
 from iotflow_server.demo.stand import DATABASE, Stand, stand
 from iotflow_server.local.iotdb import IotdbUnavailableError
@@ -71,10 +72,7 @@ class _Demo:
         self._history = History(DATABASE, self._owners, options.records, now_ms - 1000 * options.records - 3_600_000)
         self._faults = Faults(servers, seed, _say)
         self._operator = Operator(servers.addresses, _say, self._meanwhile())
-        devices = sorted(self._owners)
-        gateways = [devices[first :: options.gateways] for first in range(options.gateways)]
-        route = Route(servers.addresses, now_ms * 1000)
-        self._fleet = Fleet(route, gateways, options.readers, self._ledger, folder, 1000 * seed)
+        self._fleet = Fleet(self._gateways(Route(servers.addresses, now_ms * 1000), folder, seed), self._readers(seed))
 
     async def run(self) -> bool:
         """Whether nothing was lost, wrong or rejected."""
@@ -89,6 +87,17 @@ class _Demo:
         verdict = await self._ledger.compare(self._servers.postgres.dsn)
         report(self._fleet, self._operator.transitions, self._faults, verdict, _say)
         return verdict.is_clean and self._fleet.is_clean
+
+    def _gateways(self, route: Route, folder: Path, seed: int) -> list[Gateway]:
+        devices, count = sorted(self._owners), self._options.gateways
+        return [
+            Gateway(route, devices[number::count], self._ledger, folder / f"spool-{number}", 1000 * seed + number)
+            for number in range(count)
+        ]
+
+    def _readers(self, seed: int) -> list[Reader]:
+        seeds = range(1000 * seed + 500, 1000 * seed + 500 + self._options.readers)
+        return [Reader(self._servers.addresses, self._ledger, each, _say) for each in seeds]
 
     def _prepare(self) -> None:
         fill(self._servers.iotdb.host, self._servers.iotdb.port, self._history, self._ledger)

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from iotflow_server.demo.saying import Say
 from iotflow_server.demo.stand import Stand
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

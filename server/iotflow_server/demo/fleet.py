@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
-from iotflow_server.demo.gateway import Gateway, Route
-from iotflow_server.demo.ledger import Ledger
+from iotflow_server.demo.gateway import Gateway
 from iotflow_server.demo.reader import Reader
 
 
 class Fleet:
     """Gateways, each with devices of its own, and readers, all at work until told to stop."""
 
-    def __init__(
-        self, route: Route, gateways: Sequence[Sequence[int]], readers: int, ledger: Ledger, folder: Path, seed: int
-    ) -> None:
-        """``folder`` is for the gateways' spools."""
-        self.gateways = [
-            Gateway(route, devices, ledger, folder / f"gateway-{number}.sqlite", seed + number)
-            for number, devices in enumerate(gateways)
-        ]
-        self.readers = [Reader(route.addresses, ledger, seed - 1 - number) for number in range(readers)]
+    def __init__(self, gateways: Sequence[Gateway], readers: Sequence[Reader]) -> None:
+        self.gateways = gateways
+        self.readers = readers
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 

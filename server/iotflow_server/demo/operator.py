@@ -19,6 +19,7 @@ from iotflow.telemetry import (
     TelemetryClient,
     UnavailableError,
 )
+from iotflow_server.demo.saying import Say
 
 POLL_SECONDS: Final = 1.0
 #: Until a step is made, with everything that it waits for; beyond, something is wrong.
@@ -26,7 +27,6 @@ LONGEST_STEP_SECONDS: Final = 600.0
 _CALL_SECONDS: Final = 120.0
 _ORDER: Final = tuple(Phase)
 
-Say = Callable[[str], None]
 Answer = TypeVar("Answer")
 
 

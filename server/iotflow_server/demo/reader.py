@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from iotflow.telemetry import TelemetryClient, TelemetryError
 from iotflow_server.demo.ledger import Key, Ledger, Verdict
+from iotflow_server.demo.saying import Say
 
 #: Between two reads.
 PAUSE_SECONDS: Final = 0.1
@@ -24,10 +25,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class Reader:
     """Reads old and new points by turns, from one instance or another."""
 
-    def __init__(self, addresses: Sequence[str], ledger: Ledger, seed: int) -> None:
+    def __init__(self, addresses: Sequence[str], ledger: Ledger, seed: int, say: Say) -> None:
         self._addresses = addresses
         self._ledger = ledger
         self._random = random.Random(seed)
+        self._say = say
         #: Of all reads so far.
         self.verdict = Verdict()
         #: Milliseconds that reads took, with the time at which they began.
@@ -58,7 +60,10 @@ class Reader:
             self.failures += 1
             return
         self.waits.append((begin, 1000 * (time.perf_counter() - begin)))
-        self.verdict += self._ledger.check(device_id, start, end, since, found)
+        verdict = self._ledger.check(device_id, start, end, since, found)
+        if not verdict.is_clean and self.verdict.is_clean:
+            self._say(f"  a reader finds: {'; '.join(verdict.samples)}")
+        self.verdict += verdict
 
     def _range(self, keys: Sequence[Key]) -> tuple[int, int]:
         """The newest keys every other time, else any."""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iotflow_server.demo.faults import Faults, Say
+from iotflow_server.demo.faults import Faults
 from iotflow_server.demo.fleet import Fleet
 from iotflow_server.demo.ledger import Verdict
 from iotflow_server.demo.operator import Transition
+from iotflow_server.demo.saying import Say
 
 _Waits = list[tuple[float, float]]
 
