@@ -16,8 +16,8 @@ from iotflow_server.stores.errors import StoreRefusedError
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.frame_builder import FrameBuilder
 
-#: A flush ends with the submission that takes it to so many bytes of values, some 30,000 points. Larger ones wait longer
-#: for each other: PostgreSQL writes the log of all of one while another needs room in it, and the last goes alone.
+#: A flush ends with the submission that takes it to so many bytes of values, some 30,000 points. Larger ones wait for
+#: each other: PostgreSQL writes the log of all of one while another needs room in it, and the last one goes alone.
 FLUSH_BYTES = 1 << 18
 #: Or with this one, so that none holds up the event loop for long.
 FLUSH_SUBMISSIONS = 1024
