@@ -12,6 +12,8 @@ import grpc
 import pytest
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
+    AGGREGATION_MEDIAN,
+    AggregateTelemetryRequest,
     GetLatestTelemetryRequest,
     QueryTelemetryRequest,
     QueryTelemetryStreamRequest,
@@ -20,6 +22,9 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
 from tests.support.service import Caller, record, service, settings_of
 
 CALLS: dict[str, Any] = {
+    "AggregateTelemetry": AggregateTelemetryRequest(
+        filter=TelemetryFilter(device_ids=[1]), aggregations=[AGGREGATION_MEDIAN]
+    ),
     "GetLatestTelemetry": GetLatestTelemetryRequest(device_ids=[1]),
     "QueryTelemetry": QueryTelemetryRequest(filter=TelemetryFilter(device_ids=[1])),
     "QueryTelemetryStream": QueryTelemetryStreamRequest(filter=TelemetryFilter(device_ids=[1])),
