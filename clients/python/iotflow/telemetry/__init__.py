@@ -13,8 +13,11 @@ from iotflow.telemetry._devices import Device, DevicePage
 from iotflow.telemetry._enums import (
     Aggregation,
     CalendarUnit,
+    DifferenceKind,
     DownsamplingMethod,
     Fill,
+    JobKind,
+    JobState,
     Kind,
     Order,
     Phase,
@@ -38,6 +41,7 @@ from iotflow.telemetry._errors import (
 )
 from iotflow.telemetry._gateway import GatewayWriter
 from iotflow.telemetry._gateway_status import GatewayStatus, OnFull, RejectedPoints
+from iotflow.telemetry._jobs import Job, JobFailure, JobFinding, JobFindingPage, JobPace, JobPage, JobProgress, JobScope
 from iotflow.telemetry._ledger import Acknowledgement, Sent
 from iotflow.telemetry._migration import Guard, Migration, PhaseChange, StoreStatus
 from iotflow.telemetry._points import LatestPoints, Page, Point, SeriesInfo, SeriesList
@@ -60,6 +64,7 @@ __all__ = [
     "DeadlineExceededError",
     "Device",
     "DevicePage",
+    "DifferenceKind",
     "DownsamplingMethod",
     "FailedPreconditionError",
     "FieldViolation",
@@ -68,6 +73,16 @@ __all__ = [
     "GatewayWriter",
     "Guard",
     "InvalidArgumentError",
+    "Job",
+    "JobFailure",
+    "JobFinding",
+    "JobFindingPage",
+    "JobKind",
+    "JobPace",
+    "JobPage",
+    "JobProgress",
+    "JobScope",
+    "JobState",
     "Json",
     "Kind",
     "LatestPoints",

@@ -11,6 +11,7 @@ import grpc
 
 from iotflow.telemetry import _calls
 from iotflow.telemetry._attempts import Attempts
+from iotflow.telemetry._blocking_jobs import BlockingTelemetryJobs
 from iotflow.telemetry._blocking_reads import BlockingTelemetryReads
 from iotflow.telemetry._blocking_stream import BlockingWriteStream
 from iotflow.telemetry._calls import Answer, Call
@@ -25,7 +26,7 @@ from iotflow.telemetry._times import Moment
 from iotflow.telemetry._writer_identity import WriterIdentity
 
 
-class BlockingTelemetryClient(BlockingTelemetryReads):
+class BlockingTelemetryClient(BlockingTelemetryReads, BlockingTelemetryJobs):
     """TelemetryClient for threads: the same methods, arguments, answers and errors, without await.
 
     Any number of threads may share it.
@@ -147,8 +148,8 @@ class BlockingTelemetryClient(BlockingTelemetryReads):
                 pause = attempts.pause_after(error_of(error))
             time.sleep(pause)
 
-    def _responses(self, request: Any, timeout: float) -> Iterator[Any]:
-        call = self._methods["QueryTelemetryStream"](request, timeout=timeout)
+    def _responses(self, method: str, request: Any, timeout: float | None) -> Iterator[Any]:
+        call = self._methods[method](request, timeout=timeout)
         try:
             yield from call
         except grpc.RpcError as error:

@@ -23,7 +23,7 @@ class BlockingTelemetryReads:
     def _answer(self, call: Call[Answer], timeout: float) -> Answer:
         raise NotImplementedError
 
-    def _responses(self, request: Any, timeout: float) -> Iterator[Any]:
+    def _responses(self, method: str, request: Any, timeout: float | None) -> Iterator[Any]:
         raise NotImplementedError
 
     def query(
@@ -88,7 +88,7 @@ class BlockingTelemetryReads:
         collector = SeriesCollector()
         chosen = telemetry_filter(device_ids, user_id, measurements, start, end, quality_flags)
         request = _calls.query_stream(chosen, order, max_timestamps, downsample_to, downsampling)
-        for response in self._responses(request, timeout):
+        for response in self._responses("QueryTelemetryStream", request, timeout):
             collector.add(response)
         return collector.result()
 
@@ -110,7 +110,7 @@ class BlockingTelemetryReads:
         """See TelemetryClient.iter_columns."""
         chosen = telemetry_filter(device_ids, user_id, measurements, start, end, quality_flags)
         request = _calls.query_stream(chosen, order, max_timestamps, downsample_to, downsampling)
-        for response in self._responses(request, timeout):
+        for response in self._responses("QueryTelemetryStream", request, timeout):
             for batch in response.batches:
                 yield from decode_batch(batch)
 

@@ -25,7 +25,7 @@ READS: Final = {
         "GetLatestTelemetry",
         "ListSeries",
     ),
-    "MigrationService": ("GetMigration",),
+    "MigrationService": ("GetMigration", "ListJobs", "GetJob", "ListJobFindings"),
     "AccessService": ("ListDevices",),
 }
 

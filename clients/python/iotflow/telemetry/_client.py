@@ -13,6 +13,7 @@ from iotflow.telemetry import _calls
 from iotflow.telemetry._attempts import Attempts
 from iotflow.telemetry._calls import Answer, Call
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
+from iotflow.telemetry._client_jobs import TelemetryJobs
 from iotflow.telemetry._devices import Device, DevicePage
 from iotflow.telemetry._enums import Phase, Store
 from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
@@ -25,7 +26,7 @@ from iotflow.telemetry._times import Moment
 from iotflow.telemetry._writer_identity import WriterIdentity
 
 
-class TelemetryClient(TelemetryReads):
+class TelemetryClient(TelemetryReads, TelemetryJobs):
     """Speaks to one service from one asyncio event loop; any number of tasks may share it.
 
     ``address`` is host:port. Without ``credentials`` the connection is not encrypted. It is made with the first call,
@@ -198,9 +199,9 @@ class TelemetryClient(TelemetryReads):
                 pause = attempts.pause_after(error_of(error))
             await asyncio.sleep(pause)
 
-    async def _responses(self, request: Any, timeout: float) -> AsyncIterator[Any]:
+    async def _responses(self, method: str, request: Any, timeout: float | None) -> AsyncIterator[Any]:
         try:
-            async for response in self._methods["QueryTelemetryStream"](request, timeout=timeout):
+            async for response in self._methods[method](request, timeout=timeout):
                 yield response
         except grpc.RpcError as error:
             raise error_of(error) from None

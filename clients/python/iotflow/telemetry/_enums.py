@@ -6,7 +6,7 @@ import enum
 from typing import Any, TypeVar
 
 from iotflow.telemetry._errors import invalid
-from iotflow.telemetry.v1 import migration_service_pb2, telemetry_service_pb2, value_pb2
+from iotflow.telemetry.v1 import job_pb2, migration_service_pb2, telemetry_service_pb2, value_pb2
 
 
 class Store(enum.StrEnum):
@@ -110,6 +110,37 @@ class Phase(enum.StrEnum):
     DECOMMISSIONED = "decommissioned"
 
 
+class JobKind(enum.StrEnum):
+    """What a job does."""
+
+    UNKNOWN = "unknown"
+    BACKFILL = "backfill"
+    VERIFICATION = "verification"
+    REPAIR = "repair"
+    CATCH_UP = "catch_up"
+    ARCHIVE = "archive"
+
+
+class JobState(enum.StrEnum):
+    """Where a job stands; the protos say it in full."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class DifferenceKind(enum.StrEnum):
+    """A kind of difference between the stores: what the secondary lacks, has otherwise, or has too much."""
+
+    MISSING = "missing"
+    MISMATCHED = "mismatched"
+    EXTRA = "extra"
+
+
 Word = TypeVar("Word", bound=enum.StrEnum)
 
 _WIRE: dict[type[enum.StrEnum], tuple[Any, str]] = {
@@ -123,6 +154,9 @@ _WIRE: dict[type[enum.StrEnum], tuple[Any, str]] = {
     CalendarUnit: (telemetry_service_pb2.CalendarUnit, "CALENDAR_UNIT_"),
     DownsamplingMethod: (telemetry_service_pb2.DownsamplingMethod, "DOWNSAMPLING_METHOD_"),
     Phase: (migration_service_pb2.Phase, "PHASE_"),
+    JobKind: (job_pb2.JobKind, "JOB_KIND_"),
+    JobState: (job_pb2.JobState, "JOB_STATE_"),
+    DifferenceKind: (migration_service_pb2.DifferenceKind, "DIFFERENCE_KIND_"),
 }
 
 

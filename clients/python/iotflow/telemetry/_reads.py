@@ -23,7 +23,7 @@ class TelemetryReads:
     async def _answer(self, call: Call[Answer], timeout: float) -> Answer:
         raise NotImplementedError
 
-    def _responses(self, request: Any, timeout: float) -> AsyncIterator[Any]:
+    def _responses(self, method: str, request: Any, timeout: float | None) -> AsyncIterator[Any]:
         raise NotImplementedError
 
     async def query(
@@ -98,7 +98,7 @@ class TelemetryReads:
         collector = SeriesCollector()
         chosen = telemetry_filter(device_ids, user_id, measurements, start, end, quality_flags)
         request = _calls.query_stream(chosen, order, max_timestamps, downsample_to, downsampling)
-        async for response in self._responses(request, timeout):
+        async for response in self._responses("QueryTelemetryStream", request, timeout):
             collector.add(response)
         return collector.result()
 
@@ -120,7 +120,7 @@ class TelemetryReads:
         """The same in blocks of about 1 MiB as they arrive: devices ascending, a series in several blocks."""
         chosen = telemetry_filter(device_ids, user_id, measurements, start, end, quality_flags)
         request = _calls.query_stream(chosen, order, max_timestamps, downsample_to, downsampling)
-        async for response in self._responses(request, timeout):
+        async for response in self._responses("QueryTelemetryStream", request, timeout):
             for batch in response.batches:
                 for block in decode_batch(batch):
                     yield block
