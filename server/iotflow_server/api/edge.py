@@ -110,7 +110,7 @@ class Edge(grpc.GenericRpcHandler):
         # The call ends once its answer is sent, which is after this method, with gRPC's task of it. gRPC's own callback
         # would leave six objects that hold each other for the collector to find.
         cast(Task[None], asyncio.current_task()).add_done_callback(self._ended)
-        return await self._answered(answer, context, self._observer.begin(method, context.peer()))
+        return await self._answered(answer, context, self._observer.begin(method, context.peer))
 
     def _ended(self, _: Task[None]) -> None:
         self._under_way -= 1

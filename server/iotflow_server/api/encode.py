@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     # It takes a parameter in its type stub only.
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
+#: Looked up once: an enum of a proto asks its descriptor each time.
+_MICROSECOND, _MILLISECOND = TimePrecision.TIME_PRECISION_MICROSECOND, TimePrecision.TIME_PRECISION_MILLISECOND
 _STORES = {StoreName.IOTDB: Store.STORE_IOTDB, StoreName.POSTGRES: Store.STORE_POSTGRES}
 
 _KINDS = {
@@ -49,9 +51,7 @@ def store_messages(stores: Iterable[StoreName]) -> list[Store]:
 
 def precision_message(precision_us: int) -> TimePrecision:
     """The enum value of a precision in microseconds."""
-    if precision_us == 1:
-        return TimePrecision.TIME_PRECISION_MICROSECOND
-    return TimePrecision.TIME_PRECISION_MILLISECOND
+    return _MICROSECOND if precision_us == 1 else _MILLISECOND
 
 
 def page_message(page: Page, registry: RegistryPort) -> QueryTelemetryResponse:

@@ -29,7 +29,7 @@ _KINDS: Final = {
     ColumnMessage.BOOLEAN_FIELD_NUMBER: Kind.BOOLEAN,
 }
 #: So few timestamps are looked at faster one by one.
-_FEW: Final = 16
+_FEW: Final = 64
 #: In UTF-8 no character takes more bytes.
 _CHARACTER_BYTES: Final = 4
 
@@ -125,7 +125,7 @@ def _added(batch: _PlainBatch, frame: FrameBuilder) -> int:
 def _plain_timestamps(sent: Sequence[int], precision_us: int) -> Sequence[int] | None:
     """The timestamps floored to the precision, if they are in range then, and ascend without repetition."""
     if len(sent) <= _FEW:
-        few = [timestamp - timestamp % precision_us for timestamp in sent]
+        few = list(sent) if precision_us == 1 else [timestamp - timestamp % precision_us for timestamp in sent]
         ascend = all(map(lt, few, few[1:]))
         return few if few and ascend and few[0] >= MIN_TIMESTAMP and few[-1] < MAX_TIMESTAMP else None
     many = np.array(sent, np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -24,15 +25,18 @@ class CallObserver:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def begin(self, method: str, peer: str) -> ObservedCall:
-        """Note that a call begins. ``method`` is its full name, as in ``/package.Service/Method``."""
+    def begin(self, method: str, peer: Callable[[], str]) -> ObservedCall:
+        """Note that a call begins. ``method`` is its full name, as in ``/package.Service/Method``.
+
+        ``peer`` tells who calls; it is asked only where that is logged.
+        """
         return ObservedCall(self._metrics, method, peer)
 
 
 class ObservedCall:
     """A call under way."""
 
-    def __init__(self, metrics: Metrics, method: str, peer: str) -> None:
+    def __init__(self, metrics: Metrics, method: str, peer: Callable[[], str]) -> None:
         self._metrics = metrics
         self._method = method
         self._peer = peer
@@ -45,7 +49,7 @@ class ObservedCall:
         level = _level(code)
         if not _stdlib_log.isEnabledFor(level):
             return
-        fields = {"method": self._method, "code": code, "milliseconds": round(seconds * 1000, 3), "peer": self._peer}
+        fields = {"method": self._method, "code": code, "milliseconds": round(seconds * 1000, 3), "peer": self._peer()}
         if message:
             fields["message"] = message
         _log.log(level, "call ended", action="call_ended", **fields)

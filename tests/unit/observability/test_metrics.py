@@ -61,7 +61,7 @@ def test_a_call_is_counted_and_logged_as_loud_as_it_deserves(
     caplog.set_level(logging.DEBUG)
     metrics = Metrics()
     with structlog.testing.capture_logs() as lines:
-        CallObserver(metrics).begin("/s/M", "ipv4:127.0.0.1:1").end(code, "why")
+        CallObserver(metrics).begin("/s/M", lambda: "ipv4:127.0.0.1:1").end(code, "why")
     (line,) = lines
     assert (line["log_level"], line["action"], line["code"], line["message"]) == (level, "call_ended", code, "why")
     assert metrics.registry.get_sample_value("iotflow_rpcs_total", {"method": "/s/M", "code": code}) == 1

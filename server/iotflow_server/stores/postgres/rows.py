@@ -41,7 +41,9 @@ _AFTER_TEXT: Final = NULL * 2
 #: metadata and quality_flag.
 _END: Final[tuple[Part, ...]] = (NULL, int4(4), ("quality", ">i4"))
 _NUMBERS: Final = frozenset({"number", "integer", "boolean"})
-#: Texts of as many lengths as this part of their number are not worth sorting by length.
+#: Fewer texts are not worth sorting by length,
+_MANY: Final = 64
+#: nor are texts of as many lengths as this part of their number.
 _FEW: Final = 16
 
 
@@ -84,6 +86,9 @@ def encode(rows: PointRows) -> Iterator[EncodedRows]:
 
 
 def _by_length(rows: PointRows) -> Iterator[EncodedRows]:
+    if len(rows) < _MANY:
+        yield EncodedRows(_row_by_row(rows, repeat(None)))
+        return
     texts = Texts.of(rows.values.tolist())
     groups = list(texts.by_length())
     if len(groups) * _FEW > len(rows):
