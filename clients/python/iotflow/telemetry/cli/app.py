@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 
+from iotflow.telemetry.cli.migrate.group import migrate
 from iotflow.telemetry.cli.query import query
 
 app: Final = typer.Typer(
@@ -15,6 +16,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("query")(query)
+app.add_typer(migrate, name="migrate")
 
 
 @app.callback()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import typer
@@ -17,13 +17,13 @@ class CommandError(Exception):
     """A command cannot do what was asked; the message says what to change."""
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end; a call or file that fails is one line on stderr and exit code 1."""
+def run(work: Coroutine[Any, Any, None], exit_code: Callable[[TelemetryError], int] = lambda _: 1) -> None:
+    """Run to the end; a call or file that fails is one line on stderr and exit code 1, or the call's own."""
     try:
         asyncio.run(work)
         sys.stdout.flush()
     except TelemetryError as error:
-        raise _failed(_explained(error)) from None
+        raise _failed(_explained(error), exit_code(error)) from None
     except BrokenPipeError:
         # Whoever read our output, as `head` does, has enough; Python must not say so once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -32,9 +32,9 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         raise _failed(str(error)) from None
 
 
-def _failed(reason: str) -> typer.Exit:
+def _failed(reason: str, code: int = 1) -> typer.Exit:
     typer.echo(f"iotflow: {reason}", err=True)
-    return typer.Exit(1)
+    return typer.Exit(code)
 
 
 def _explained(error: TelemetryError) -> str:

@@ -1,0 +1,1 @@
+"""``iotflow migrate``: carries a fleet from IoTDB to PostgreSQL, and back."""

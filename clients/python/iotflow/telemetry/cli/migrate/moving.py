@@ -1,0 +1,113 @@
+"""``iotflow migrate advance`` and ``rollback``: they move the fleet."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from iotflow.telemetry.cli.migrate.screen import guard_table, what_to_do
+from iotflow.telemetry.cli.migrate.service import REFUSED, Migrations, json_line, run_here
+from iotflow.telemetry.cli.migrate.words import MEANINGS, neighbour, phase_word
+from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
+from iotflow.telemetry.cli.running import CommandError
+from iotflow.telemetry.v1 import migration_service_pb2 as pb
+
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why, for the history; needed with --force.")]
+By = Annotated[str, typer.Option("--by", help="Who, for the history; your login by default.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Move although guards do not hold. Readers may miss points.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell whether it would be done; exit code 3 if not.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts.")]
+
+#: A transition waits for what is under way.
+_SECONDS = 120.0
+
+
+def advance(
+    reason: Reason = "",
+    by: By = "",
+    force: Force = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+    timeout: Timeout = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Move to the next phase, if its guards hold."""
+    move = _Move(1, by or getpass.getuser(), reason, force)
+    run_here(move.run(Migrations(address, timeout or _SECONDS), dry_run=dry_run, yes=yes, as_json=json))
+
+
+def rollback(
+    reason: Reason = "",
+    by: By = "",
+    force: Force = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+    timeout: Timeout = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Move back to the phase before, if its guards hold."""
+    move = _Move(-1, by or getpass.getuser(), reason, force)
+    run_here(move.run(Migrations(address, timeout or _SECONDS), dry_run=dry_run, yes=yes, as_json=json))
+
+
+class _Move:
+    def __init__(self, step: int, by: str, reason: str, force: bool) -> None:
+        self._step = step
+        self._request: dict[str, Any] = {"changed_by": by, "reason": reason, "force": force}
+
+    async def run(self, service: Migrations, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+        async with service:
+            migration = await service.migration()
+            phase, target = self._target(migration)
+            if dry_run:
+                self._rehearse(migration, phase, target)
+                return
+            if not yes:
+                self._ask(migration, phase, target)
+            moved = await self._move(service, migration.phase)
+        if as_json:
+            typer.echo(json_line(moved))
+        else:
+            Console().print(f"{phase} -> {target}: {MEANINGS[target]}. Epoch {moved.epoch}.")
+            Console().print(what_to_do(moved, phase_word(moved.phase)))
+
+    async def _move(self, service: Migrations, phase: Any) -> pb.Migration:
+        if self._step > 0:
+            request = pb.AdvancePhaseRequest(expected_phase=phase, **self._request)
+            return (await service.call("AdvancePhase", request)).migration  # type: ignore[no-any-return]
+        back = pb.RollBackPhaseRequest(expected_phase=phase, **self._request)
+        return (await service.call("RollBackPhase", back)).migration  # type: ignore[no-any-return]
+
+    def _target(self, migration: pb.Migration) -> tuple[str, str]:
+        phase = phase_word(migration.phase)
+        if target := neighbour(phase, self._step):
+            return phase, target
+        raise CommandError(f"{phase} is the last phase" if self._step > 0 else f"there is no way back from {phase}")
+
+    def _guards(self, migration: pb.Migration) -> Sequence[pb.Guard]:
+        return migration.advance_guards if self._step > 0 else migration.roll_back_guards
+
+    def _rehearse(self, migration: pb.Migration, phase: str, target: str) -> None:
+        guards = self._guards(migration)
+        console = Console()
+        console.print(f"{phase} -> {target}: {MEANINGS[target]}")
+        console.print(guard_table(guards))
+        if not all(guard.satisfied for guard in guards):
+            console.print("would be refused; nothing was done")
+            raise typer.Exit(REFUSED)
+        console.print("would be done; nothing was done")
+
+    def _ask(self, migration: pb.Migration, phase: str, target: str) -> None:
+        """Ask before what cannot be undone."""
+        failing = [guard for guard in self._guards(migration) if not guard.satisfied]
+        if target == "DECOMMISSIONED" and (self._request["force"] or not failing):
+            typer.confirm(f"{phase} -> {target}: IoTDB is given up, and there is NO WAY BACK. Go on?", abort=True)
+        elif self._request["force"] and failing:
+            found = "; ".join(f"{guard.name}: {guard.finding}" for guard in failing)
+            typer.confirm(f"{found}. Readers may miss points. Force {phase} -> {target}?", abort=True)

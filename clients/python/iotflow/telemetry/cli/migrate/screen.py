@@ -1,0 +1,90 @@
+"""One screen that tells where the fleet stands, what blocks and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from iotflow.telemetry._times import moment_of
+from iotflow.telemetry.cli.migrate.job_view import jobs_table
+from iotflow.telemetry.cli.migrate.words import MEANINGS, NEXT, neighbour, phase_word, store_word
+from iotflow.telemetry.v1 import migration_service_pb2 as pb
+from iotflow.telemetry.v1.job_pb2 import Job
+
+
+def status_screen(migration: pb.Migration, jobs: Sequence[Job]) -> RenderableType:
+    """All of it. ``jobs`` are those that have not ended."""
+    phase = phase_word(migration.phase)
+    parts: list[RenderableType] = [*_headline(migration, phase), Text(), _stores(migration.stores)]
+    for step, word, guards in ((1, "next", migration.advance_guards), (-1, "back", migration.roll_back_guards)):
+        if target := neighbour(phase, step):
+            parts += [Text(), Text(f"{word}: {target}", style="bold"), guard_table(guards)]
+    if jobs:
+        parts += [Text(), Text("jobs", style="bold"), jobs_table(jobs)]
+    return Group(*parts, Text(), what_to_do(migration, phase))
+
+
+def guard_table(guards: Iterable[pb.Guard]) -> RenderableType:
+    """Guards, each with what was found and, where it does not hold, how to satisfy it."""
+    table = Table.grid(padding=(0, 2))
+    for guard in guards:
+        mark = Text("  ok  ", "green") if guard.satisfied else Text("  WAIT", "bold red")
+        table.add_row(mark, guard.name, Text(guard.finding))
+        if not guard.satisfied:
+            table.add_row("", "", Text(f"-> {guard.remedy}", "yellow"))
+    return table
+
+
+def history_table(changes: Iterable[pb.PhaseChange]) -> RenderableType:
+    """Transitions that were made."""
+    table = Table("epoch", "phase", "when", "who", "why", "forced")
+    for change in changes:
+        when = f"{moment_of(change.changed_at):%Y-%m-%d %H:%M:%SZ}"
+        who, why = Text(change.changed_by), Text(change.reason)
+        table.add_row(str(change.epoch), phase_word(change.phase), when, who, why, "forced" if change.forced else "")
+    return table
+
+
+def what_to_do(migration: pb.Migration, phase: str) -> RenderableType:
+    """The one thing that an operator should do now."""
+    away = [store_word(store.store) for store in migration.stores if _is_missed(store)]
+    blocked = [guard for guard in migration.advance_guards if not guard.satisfied]
+    if away:
+        return Text(f"What to do: bring {' and '.join(away)} back; what it misses is repaired by itself.", "bold red")
+    if blocked:
+        steps = "; ".join(guard.remedy for guard in blocked)
+        return Text(f"What to do: the next phase waits for {len(blocked)} of its guards: {steps}.", "bold yellow")
+    return Text(f"What to do: {NEXT[phase]}.", "bold green")
+
+
+def _headline(migration: pb.Migration, phase: str) -> Iterator[Text]:
+    line = Text.assemble((phase, "bold"), f"  epoch {migration.epoch}  {MEANINGS[phase]}")
+    yield line
+    if migration.history:
+        last = migration.history[0]
+        since = f"since {moment_of(last.changed_at):%Y-%m-%d %H:%M:%SZ}"
+        who = f" by {last.changed_by}" if last.changed_by else ""
+        yield Text(f"{since}{who}{': ' if last.reason else ''}{last.reason}{' (forced)' if last.forced else ''}", "dim")
+
+
+def _stores(stores: Iterable[pb.StoreStatus]) -> Table:
+    table = Table("store", "state", "role", "may differ in", "repaired", "last error")
+    for store in stores:
+        state = Text("answers", "green") if store.reachable else Text("AWAY", "bold red")
+        role = " and ".join(word for word, holds in (("written", store.written), ("read", store.read)) if holds)
+        table.add_row(
+            store_word(store.store),
+            state,
+            role or "unused",
+            f"{store.dirty_ranges:,} ranges",
+            f"{store.repaired_points:,} points",
+            Text(store.last_error),
+        )
+    return table
+
+
+def _is_missed(store: pb.StoreStatus) -> bool:
+    return not store.reachable and (store.written or store.read)

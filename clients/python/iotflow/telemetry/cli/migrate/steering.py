@@ -1,0 +1,141 @@
+"""``iotflow migrate jobs``, ``pause``, ``resume``, ``cancel``, ``pace``, ``findings`` and ``waive``."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from iotflow.telemetry.cli.migrate.following import follow, get_job, print_job
+from iotflow.telemetry.cli.migrate.job_view import findings_table, jobs_table
+from iotflow.telemetry.cli.migrate.moving import By, Yes
+from iotflow.telemetry.cli.migrate.service import Migrations, json_line, run_here
+from iotflow.telemetry.cli.migrate.starting import Hours, IotdbRate, PostgresRate, TimeZone, Workers, pace
+from iotflow.telemetry.cli.migrate.words import state_word
+from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
+from iotflow.telemetry.v1 import migration_service_pb2 as pb
+
+JobId = Annotated[int, typer.Argument(metavar="JOB", help="Its number.", show_default=False)]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Most to show.")]
+
+
+def jobs(
+    job_id: Annotated[int | None, typer.Argument(metavar="[JOB]", help="Only this one.", show_default=False)] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow JOB to its end.")] = False,
+    limit: Limit = 20,
+    json: Json = False,
+    timeout: Timeout = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Jobs, the newest first; or all of one."""
+    if watch and job_id is None:
+        raise typer.BadParameter("--watch needs the number of a JOB; iotflow migrate status --watch shows all")
+    run_here(_jobs(Migrations(address, timeout), job_id, limit, watch=watch, as_json=json))
+
+
+def pause(job_id: JobId, json: Json = False, timeout: Timeout = None, address: Address = DEFAULT_ADDRESS) -> None:
+    """Pause a job once its chunks under way are done."""
+    run_here(_change(Migrations(address, timeout), "PauseJob", pb.PauseJobRequest(job_id=job_id), as_json=json))
+
+
+def resume(job_id: JobId, json: Json = False, timeout: Timeout = None, address: Address = DEFAULT_ADDRESS) -> None:
+    """Let a paused job go on, or a failed one try again what failed."""
+    run_here(_change(Migrations(address, timeout), "ResumeJob", pb.ResumeJobRequest(job_id=job_id), as_json=json))
+
+
+def cancel(
+    job_id: JobId, yes: Yes = False, json: Json = False, timeout: Timeout = None, address: Address = DEFAULT_ADDRESS
+) -> None:
+    """End a job for good; what it has done stays."""
+    run_here(_cancel(Migrations(address, timeout), job_id, yes=yes, as_json=json))
+
+
+def set_pace(
+    job_id: JobId,
+    workers: Workers = 0,
+    iotdb_rate: IotdbRate = 0,
+    postgres_rate: PostgresRate = 0,
+    hours: Hours = None,
+    time_zone: TimeZone = "",
+    json: Json = False,
+    timeout: Timeout = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Change how hard a job may work, at once; what is not given is not limited."""
+    new = pace(workers, iotdb_rate, postgres_rate, hours, time_zone)
+    request = pb.SetJobPaceRequest(job_id=job_id, pace=new)
+    run_here(_change(Migrations(address, timeout), "SetJobPace", request, as_json=json))
+
+
+def findings(
+    job_id: JobId, limit: Limit = 100, json: Json = False, timeout: Timeout = None, address: Address = DEFAULT_ADDRESS
+) -> None:
+    """What a job found by name; those that hold the phase up first."""
+    run_here(_findings(Migrations(address, timeout), job_id, limit, as_json=json))
+
+
+def waive(
+    job_id: JobId,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept.")],
+    code: Annotated[str, typer.Option(help="Only findings of this code.")] = "",
+    subject: Annotated[str, typer.Option(help="Only the finding about this.")] = "",
+    by: By = "",
+    timeout: Timeout = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Say that findings are known and shall hold nothing up."""
+    request = pb.WaiveJobFindingsRequest(
+        job_id=job_id, code=code, subject=subject, waived_by=by or getpass.getuser(), reason=reason
+    )
+    run_here(_waive(Migrations(address, timeout), request))
+
+
+async def _jobs(service: Migrations, job_id: int | None, limit: int, *, watch: bool, as_json: bool) -> None:
+    async with service:
+        if job_id is None:
+            _print_jobs(await service.jobs(pb.ListJobsRequest(page_size=limit)), as_json=as_json)
+        elif watch:
+            await follow(service, job_id, as_json=as_json)
+        else:
+            print_job(await get_job(service, job_id), as_json=as_json)
+
+
+def _print_jobs(listed: list[Any], *, as_json: bool) -> None:
+    if as_json:
+        for job in listed:
+            typer.echo(json_line(job))
+    else:
+        Console().print(jobs_table(listed) if listed else "no jobs yet")
+
+
+async def _change(service: Migrations, method: str, request: Any, *, as_json: bool) -> None:
+    async with service:
+        print_job((await service.call(method, request)).job, as_json=as_json)
+
+
+async def _cancel(service: Migrations, job_id: int, *, yes: bool, as_json: bool) -> None:
+    async with service:
+        job = await get_job(service, job_id)
+        if not yes:
+            typer.confirm(f"{job.summary}, {state_word(job)}: it cannot be resumed afterwards. Cancel it?", abort=True)
+        answer = await service.call("CancelJob", pb.CancelJobRequest(job_id=job_id))
+        print_job(answer.job, as_json=as_json)
+
+
+async def _findings(service: Migrations, job_id: int, limit: int, *, as_json: bool) -> None:
+    async with service:
+        answer = await service.call("ListJobFindings", pb.ListJobFindingsRequest(job_id=job_id, page_size=limit))
+    if as_json:
+        for finding in answer.findings:
+            typer.echo(json_line(finding))
+    else:
+        Console().print(findings_table(answer.findings) if answer.findings else "no findings")
+
+
+async def _waive(service: Migrations, request: pb.WaiveJobFindingsRequest) -> None:
+    async with service:
+        answer = await service.call("WaiveJobFindings", request)
+    left = answer.job.progress.open_findings
+    typer.echo(f"{answer.waived} waived, {left} still hold the phase up")
