@@ -57,8 +57,10 @@ async def test_points_are_a_table_unless_another_format_is_asked_for(
 ) -> None:
     await client.write([Record(device, {"temperature": 21.5, "state": "on\x1b[2J"}, NOON, {"site": "north"})])
     shown = await iotflow(device)
-    for word in ("measurement", "temperature", "21.5", "2026-01-01T12:00:00.000000Z", '{"site":"north"}', "on\\x1b[2J"):
+    for word in ("measurement", "temperature", "21.5", "2026-01-01T12:00:00Z", '{"site":"north"}', "on\\x1b[2J"):
         assert word in shown
+    assert "quality_flag" not in shown
+    assert await iotflow(device, "--to", "2000-01-01") == "no rows\n"
 
 
 async def test_json_lines_hold_every_kind_of_value_as_it_is(
@@ -143,6 +145,7 @@ async def test_plots_draw_points_or_aggregates(client: TelemetryClient, iotflow:
         ((1, "--window", "1h"), "go with --aggregate"),
         ((1, "--latest", "--aggregate", "mean"), "only one of"),
         ((1, "--latest", "--from", "-1h"), "leave --from and --to out"),
+        ((1, "--downsample", 10, "--limit", 3), "not with --latest or --downsample"),
         ((1, "--format", "plot", "--aggregate", "mean"), "needs --window"),
         ((1, "--format", "plot", "--limit", 3), "--from and --to instead of --limit"),
         (("x",), "Invalid value for 'DEVICES'"),

@@ -91,7 +91,9 @@ def _add_points(
         point.user_id = users[device_id]
         seconds, rest = divmod(timestamp, SECOND)
         moment = point.timestamp
-        moment.seconds, moment.nanos = seconds, rest * 1000
+        moment.seconds = seconds
+        if rest:
+            moment.nanos = rest * 1000
         setattr(point.value, FIELDS[kind], value)
         if quality:
             point.quality_flag = quality

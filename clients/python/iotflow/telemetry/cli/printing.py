@@ -7,14 +7,11 @@ import json
 import math
 from typing import Any, Final, TextIO
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from iotflow.telemetry._values import Json
 from iotflow.telemetry.cli.question import Format
 from iotflow.telemetry.cli.rows import Rows
 from iotflow.telemetry.cli.running import CommandError
+from iotflow.telemetry.cli.tables import table_of
 
 #: A table is held in memory, and nobody reads more.
 MAX_TABLE_ROWS: Final = 10_000
@@ -38,15 +35,14 @@ async def _print_jsonl(rows: Rows, out: TextIO) -> None:
 
 
 async def _print_table(rows: Rows, out: TextIO) -> None:
-    table = Table(*rows.columns)
+    cells: list[list[str]] = []
     async for block in rows.blocks:
-        if table.row_count + len(block) > MAX_TABLE_ROWS:
+        if len(cells) + len(block) > MAX_TABLE_ROWS:
             raise CommandError(
                 f"more than {MAX_TABLE_ROWS} rows make no table: give --limit, --format csv or --format jsonl"
             )
-        for row in block:
-            table.add_row(*(Text(_visible(_cell(value))) for value in row))
-    Console(file=out).print(table)
+        cells += [[_cell(value) for value in row] for row in block]
+    out.write(table_of(rows.columns, cells, is_wide=not out.isatty()))
 
 
 def _cell(value: Any) -> str:
@@ -55,15 +51,6 @@ def _cell(value: Any) -> str:
     if isinstance(found, str):
         return found
     return "" if found is None or found == {} else _json(found)
-
-
-def _visible(text: str) -> str:
-    """Text without what would steer the terminal."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def _json(value: Any) -> str:

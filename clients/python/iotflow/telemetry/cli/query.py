@@ -17,7 +17,7 @@ from iotflow.telemetry.cli import times
 from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.cli.plotting import print_plot
 from iotflow.telemetry.cli.printing import print_rows
-from iotflow.telemetry.cli.question import Aggregate, Choice, Format, Latest, Points, Question, wanted_of
+from iotflow.telemetry.cli.question import Aggregate, Choice, Downsample, Format, Latest, Points, Question, wanted_of
 from iotflow.telemetry.cli.rows import answer
 from iotflow.telemetry.cli.running import run
 
@@ -102,6 +102,8 @@ def _refuse_unless_fit(question: Question, form: Format) -> None:
     wanted = question.wanted
     if isinstance(wanted, Latest) and question.choice.has_range:
         raise typer.BadParameter("--latest has no range: leave --from and --to out")
+    if isinstance(wanted, Latest | Downsample) and question.limit is not None:
+        raise typer.BadParameter("--limit goes with points and --aggregate, not with --latest or --downsample")
     if form is not Format.PLOT:
         return
     if isinstance(wanted, Latest):
