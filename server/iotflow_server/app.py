@@ -29,6 +29,11 @@ from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.phase_state import PhaseState
 from iotflow_server.migration.postgres_phases import PostgresPhases
 from iotflow_server.migration.repairer import Repairer
+from iotflow_server.migration.verification.comparing import Pair
+from iotflow_server.migration.verification.correcting import HoldingCorrector
+from iotflow_server.migration.verification.findings import VerificationFindings
+from iotflow_server.migration.verification.reports import VerificationReports
+from iotflow_server.migration.verification.work import Verifications
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.routing.fence import Fence
@@ -36,6 +41,7 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
 from iotflow_server.server import TelemetryServer
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
+from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.observed import ObservedStore
 from iotflow_server.stores.postgres.store import PostgresStore
@@ -130,8 +136,24 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     repairer.start()
     stack.push_async_callback(repairer.stop)
     jobs = _jobs(settings, postgres, state, metrics, lambda: _lag(router, journal))
+    findings = VerificationFindings(postgres.pool, settings.verification_listed_differences)
     if StoreName.IOTDB in stores:
-        _offer_backfill(settings, jobs, router, postgres, registry, stack)
+        history = _history(settings, registry.owner, stack)
+        _offer_backfill(settings, jobs, history, router, postgres, registry, stack)
+        corrector = HoldingCorrector(ingest.holding)
+        verifications = Verifications(
+            lambda: _pair(router),
+            postgres,
+            history,
+            findings,
+            corrector,
+            lambda: _lag(router, journal),
+            registry.owner,
+            settings.verification_patience_seconds,
+            settings.continuous_verification_points_per_second,
+        )
+        for kind in (JobKind.VERIFICATION, JobKind.REPAIR):
+            jobs.kinds.offer(kind, verifications, verifications.objection)
     jobs.runner.start()
     stack.push_async_callback(jobs.runner.stop)
     controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores)
@@ -148,6 +170,7 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
         registry,
         controller,
         jobs.jobs,
+        VerificationReports(jobs.jobs, findings),
         metrics,
         ping_primary=lambda: router.primary().ping(),
         results=kept_results(settings, postgres.generations, router, metrics, stack),
@@ -204,22 +227,32 @@ def _jobs(
     )
 
 
+def _history(settings: Settings, owner_of: OwnerLookup, stack: AsyncExitStack) -> History:
+    from iotflow_server.stores.iotdb.history import IotdbHistory
+
+    history = IotdbHistory(settings.iotdb, owner_of, _MOST_JOB_WORKERS)
+    stack.callback(history.close)
+    return history
+
+
+def _pair(router: Router) -> Pair | None:
+    secondary = router.secondary()
+    return None if secondary is None else Pair(router.primary(), secondary.store)
+
+
 def _offer_backfill(
     settings: Settings,
     jobs: JobParts,
+    history: History,
     router: Router,
     postgres: PostgresStore,
     registry: DeviceRegistry | SharedRegistry,
     stack: AsyncExitStack,
 ) -> None:
-    from iotflow_server.stores.iotdb.history import IotdbHistory
-
     async def adopt() -> None:
         if isinstance(registry, DeviceRegistry):
             await registry.adopt(await router.primary().list_devices())
 
-    history = IotdbHistory(settings.iotdb, registry.owner, _MOST_JOB_WORKERS)
-    stack.callback(history.close)
     filler = postgres.filler(_MOST_JOB_WORKERS)
     stack.push_async_callback(filler.close)
     backfills = Backfills(history, filler, lambda: router.phase, registry.owner, adopt, settings.backfill_chunk_points)

@@ -119,6 +119,15 @@ class Settings(BaseSettings):
     backfill_chunk_points: int = Field(
         200_000, ge=1_000, description="About how many points a backfill carries as one chunk, whole or not at all."
     )
+    verification_listed_differences: int = Field(
+        1_000, ge=0, le=5_000, description="Points that the report of a verification lists; others are counted."
+    )
+    verification_patience_seconds: float = Field(
+        30.0, ge=0, description="Longest wait for the repair of known dirty ranges before a difference counts as one."
+    )
+    continuous_verification_points_per_second: int = Field(
+        20_000, ge=1, description="Pace of a verification that begins again whenever it is through."
+    )
     job_lease_seconds: float = Field(
         15.0, ge=2, description="A job whose instance is not heard of for so long is taken over by another one."
     )

@@ -8,7 +8,7 @@ from iotflow.telemetry.v1 import migration_service_pb2 as pb
 from iotflow_server.api.encode import store_message
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.job_service import JobCalls
-from iotflow_server.api.ports import JobsPort, MigrationPort
+from iotflow_server.api.ports import JobsPort, MigrationPort, ReportsPort
 from iotflow_server.api.times import moment_message
 from iotflow_server.migration.status import Guard, MigrationStatus, PhaseChange, StoreStatus
 from iotflow_server.routing.phase import Phase
@@ -32,9 +32,10 @@ _EXPECTED: Final[dict[int, Phase | None]] = {
 class MigrationService(JobCalls):
     """Shows and moves the phase, and runs jobs. What goes wrong is raised; the edge makes it a status."""
 
-    def __init__(self, migration: MigrationPort, jobs: JobsPort) -> None:
+    def __init__(self, migration: MigrationPort, jobs: JobsPort, reports: ReportsPort) -> None:
         super().__init__(jobs)
         self._migration = migration
+        self._reports = reports
 
     async def GetMigration(self, request: pb.GetMigrationRequest, context: Any) -> pb.GetMigrationResponse:
         """Where the migration stands."""
@@ -47,6 +48,13 @@ class MigrationService(JobCalls):
     async def RollBackPhase(self, request: pb.RollBackPhaseRequest, context: Any) -> pb.RollBackPhaseResponse:
         """Move to the phase before."""
         return pb.RollBackPhaseResponse(migration=_migration(await self._migration.roll_back(**_wish(request))))
+
+    async def GetVerificationReport(
+        self, request: pb.GetVerificationReportRequest, context: Any
+    ) -> pb.GetVerificationReportResponse:
+        """What a verification found."""
+        text, page = await self._reports.report(request.job_id)
+        return pb.GetVerificationReportResponse(json=text, html=page)
 
 
 def _wish(request: pb.AdvancePhaseRequest | pb.RollBackPhaseRequest) -> dict[str, Any]:

@@ -95,6 +95,13 @@ class MigrationPort(Protocol):
         """Move back."""
 
 
+class ReportsPort(Protocol):
+    """Reports of verifications; see migration/verification/reports.py."""
+
+    async def report(self, job_id: int) -> tuple[str, str]:
+        """Return a report as JSON, and as a page."""
+
+
 class JobsPort(Protocol):
     """Long works; see migration/jobs/jobs.py."""
 

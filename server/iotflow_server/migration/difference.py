@@ -21,10 +21,10 @@ def difference(
     Returns the part of the batch that is missing or different there (None: nothing), and the (name, timestamp)
     of what is there and should not be. A point whose kind differs is in both.
     """
-    is_there = _series(there)
+    is_there = series_of(there)
     columns = [] if batch is None else [_differing(column, batch, is_there) for column in batch.columns]
     wrong = tuple(column for column in columns if len(column))
-    should_be = _series([] if batch is None else [batch])
+    should_be = series_of([] if batch is None else [batch])
     extra = [
         (name, int(timestamp))
         for (name, kind), (timestamps, _) in is_there.items()
@@ -34,7 +34,8 @@ def difference(
     return missing, extra
 
 
-def _series(batches: Sequence[Batch]) -> _Series:
+def series_of(batches: Sequence[Batch]) -> _Series:
+    """Timestamps and values by name and kind, in order of time."""
     parts: dict[tuple[str, Kind], list[tuple[Timestamps, Values]]] = {}
     for batch in batches:
         for column in batch.columns:
@@ -60,11 +61,12 @@ def _differing(column: Column, batch: Batch, there: _Series) -> Column:
     timestamps, values = found
     place = np.minimum(np.searchsorted(timestamps, wanted), len(timestamps) - 1)
     same = timestamps[place] == wanted
-    same[same] = _equal(column.kind, column.values[same], values[place[same]])
+    same[same] = equal_values(column.kind, column.values[same], values[place[same]])
     return column.where(~same, len(batch.timestamps))
 
 
-def _equal(kind: Kind, one: Values, other: Values) -> NDArray[np.bool_]:
+def equal_values(kind: Kind, one: Values, other: Values) -> NDArray[np.bool_]:
+    """Which values of one kind are the same in both."""
     if kind is Kind.NUMERIC:
         # Bit for bit, but for NaN: stores do not promise to keep which NaN it was.
         bits: NDArray[np.bool_] = one.view(np.int64) == other.view(np.int64)

@@ -264,6 +264,13 @@ class NoJobs:
         return 0, await self.get(job_id)
 
 
+class NoReports:
+    """Nothing was ever verified."""
+
+    async def report(self, job_id: int) -> tuple[str, str]:
+        raise UnknownJobError(job_id)
+
+
 class Edge:
     """A running server on its parts, and a channel to it."""
 
@@ -283,6 +290,7 @@ class Edge:
             self.registry,
             self.migration,
             self.jobs,
+            NoReports(),
             self.metrics,
             ping_primary=self.primary.ping,
         )

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Batch, Timestamps
+from iotflow_server.stores.digest import SeriesDigest
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import kind_of
+from iotflow_server.stores.postgres.digests import read_digests
 from iotflow_server.stores.postgres.filling import PointFiller
 from iotflow_server.stores.postgres.generations import Generations, change_generations
 from iotflow_server.stores.postgres.migrations import migrate
@@ -22,7 +24,7 @@ from iotflow_server.stores.postgres.read_connections import ReadConnections
 from iotflow_server.stores.postgres.reader import PointReader
 from iotflow_server.stores.postgres.stream_writers import forget_old
 from iotflow_server.stores.postgres.writer import PointWriter
-from iotflow_server.stores.selection import PointKey, Scope, Selection
+from iotflow_server.stores.selection import PointKey, Scope, Selection, TimeRange
 from iotflow_server.stores.store import OwnerLookup, SeriesInfo, SeriesType
 
 
@@ -119,6 +121,10 @@ class PostgresStore:
     async def metadata(self, device_ids: NDArray[np.int32], timestamps: Timestamps) -> Sequence[Batch]:
         """Return the metadata of records."""
         return await self._reader.metadata(device_ids, timestamps)
+
+    async def digests(self, device_id: int, time_range: TimeRange, most_points: int) -> dict[str, SeriesDigest]:
+        """Digest each series of a device in a range, as :class:`stores.digest.Digesting` says."""
+        return await read_digests(self._read_connections, device_id, time_range, most_points)
 
     async def delete(self, selection: Selection) -> None:
         """Delete the points of a selection in one transaction."""

@@ -350,3 +350,17 @@ class WaiveJobFindingsResponse(_message.Message):
     waived: int
     job: _job_pb2.Job
     def __init__(self, waived: _Optional[int] = ..., job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+
+class GetVerificationReportRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: int
+    def __init__(self, job_id: _Optional[int] = ...) -> None: ...
+
+class GetVerificationReportResponse(_message.Message):
+    __slots__ = ("json", "html")
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    HTML_FIELD_NUMBER: _ClassVar[int]
+    json: str
+    html: str
+    def __init__(self, json: _Optional[str] = ..., html: _Optional[str] = ...) -> None: ...

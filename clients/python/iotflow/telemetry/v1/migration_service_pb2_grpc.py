@@ -90,6 +90,11 @@ class MigrationServiceStub(object):
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsRequest.SerializeToString,
                 response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsResponse.FromString,
                 )
+        self.GetVerificationReport = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/GetVerificationReport',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportResponse.FromString,
+                )
         self.WaiveJobFindings = channel.unary_unary(
                 '/iotflow.telemetry.v1.MigrationService/WaiveJobFindings',
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsRequest.SerializeToString,
@@ -206,6 +211,13 @@ class MigrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVerificationReport(self, request, context):
+        """What a verification or repair compared and what differed. NOT_FOUND where there is no such job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WaiveJobFindings(self, request, context):
         """Says that findings are known and shall hold nothing up.
         """
@@ -290,6 +302,11 @@ def add_MigrationServiceServicer_to_server(servicer, server):
                     servicer.ListJobFindings,
                     request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsRequest.FromString,
                     response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsResponse.SerializeToString,
+            ),
+            'GetVerificationReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVerificationReport,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportResponse.SerializeToString,
             ),
             'WaiveJobFindings': grpc.unary_unary_rpc_method_handler(
                     servicer.WaiveJobFindings,
@@ -559,6 +576,23 @@ class MigrationService(object):
         return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/ListJobFindings',
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsRequest.SerializeToString,
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListJobFindingsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetVerificationReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/GetVerificationReport',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -111,6 +111,12 @@ class MigrationServiceStub:
     ]
     """What a job found by name, those that hold the phase up first."""
 
+    GetVerificationReport: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportRequest,
+        iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportResponse,
+    ]
+    """What a verification or repair compared and what differed. NOT_FOUND where there is no such job."""
+
     WaiveJobFindings: grpc.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsRequest,
         iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsResponse,
@@ -209,6 +215,12 @@ class MigrationServiceAsyncStub:
         iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsResponse,
     ]
     """What a job found by name, those that hold the phase up first."""
+
+    GetVerificationReport: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportRequest,
+        iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportResponse,
+    ]
+    """What a verification or repair compared and what differed. NOT_FOUND where there is no such job."""
 
     WaiveJobFindings: grpc.aio.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsRequest,
@@ -338,6 +350,14 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.ListJobFindingsResponse]]:
         """What a job found by name, those that hold the phase up first."""
+
+    @abc.abstractmethod
+    def GetVerificationReport(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportResponse]]:
+        """What a verification or repair compared and what differed. NOT_FOUND where there is no such job."""
 
     @abc.abstractmethod
     def WaiveJobFindings(
