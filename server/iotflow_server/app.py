@@ -19,9 +19,11 @@ from iotflow_server.foundation import StartError, explained, lock_folder, postgr
 from iotflow_server.ingest.ingest import Ingest
 from iotflow_server.kept_results import kept_results
 from iotflow_server.migration.backfill.backfill import Backfills
+from iotflow_server.migration.backfill.evidence import BackfillEvidence
 from iotflow_server.migration.controller import MigrationController
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_run import RunSettings
+from iotflow_server.migration.jobs.job_table import JobTable
 from iotflow_server.migration.jobs.parts import JobParts, instance_id
 from iotflow_server.migration.jobs.spec import JobKind
 from iotflow_server.migration.jobs.strain import LiveStrain
@@ -156,7 +158,10 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
             jobs.kinds.offer(kind, verifications, verifications.objection)
     jobs.runner.start()
     stack.push_async_callback(jobs.runner.stop)
-    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores)
+    backfilled = BackfillEvidence(
+        JobTable(postgres.pool), lambda: state.known.epoch, is_required=settings.require_backfill
+    )
+    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores, (backfilled,))
     queries = QueryEngine(
         router.primary,
         max_page_bytes=settings.max_page_bytes,

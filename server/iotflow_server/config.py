@@ -117,7 +117,11 @@ class Settings(BaseSettings):
         3, ge=1, description="Tries of a chunk of a job; a store that is away is waited for, and not counted."
     )
     backfill_chunk_points: int = Field(
-        200_000, ge=1_000, description="About how many points a backfill carries as one chunk, whole or not at all."
+        500_000, ge=1_000, description="About how many points a backfill carries as one chunk, whole or not at all."
+    )
+    require_backfill: bool = Field(
+        False,
+        description="Whether READ_POSTGRES waits for a backfill of everything; else the background repair may do.",
     )
     verification_listed_differences: int = Field(
         1_000, ge=0, le=5_000, description="Points that the report of a verification lists; others are counted."

@@ -20,6 +20,7 @@ _FILES: Final = (
     "queries",
     "query_under_ingest",
     "stream_export",
+    "backfill",
 )
 
 #: By key.

@@ -17,7 +17,7 @@ from tests.bench.fleet import MEASUREMENTS, Fleet
 from tests.bench.limits.rows import in_chunks
 from tests.bench.run import Run, cpu_seconds
 
-_DATABASE: Final = "root.iotflow"
+DATABASE: Final = "root.iotflow"
 _TYPES: Final = {
     Kind.NUMERIC: TSDataType.DOUBLE,
     Kind.INTEGER: TSDataType.INT64,
@@ -52,6 +52,10 @@ class TabletLoad:
             list(threads.map(lambda session: _insert_from(waiting, session), self._sessions))
         return Run(self._fleet.points, time.perf_counter() - start, cpu_seconds() - cpu)
 
+    def flush(self) -> None:
+        """Have IoTDB write to files what it holds in memory."""
+        self._sessions[0].execute_non_query_statement("FLUSH")
+
     def close(self) -> None:
         """Close all sessions."""
         for session in self._sessions:
@@ -64,7 +68,7 @@ class _EncodedTablet(NumpyTablet):  # type: ignore[misc]
     def __init__(self, batch: Batch) -> None:
         types = [_TYPES[column.kind] for column in batch.columns]
         values = [column.values for column in batch.columns]
-        device = f"{_DATABASE}.devices.device_{batch.device_id}"
+        device = f"{DATABASE}.devices.device_{batch.device_id}"
         super().__init__(device, list(MEASUREMENTS), types, values, batch.timestamps // 1000)
         self._encoded: bytes = super().get_binary_values()
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from iotflow_server.config import IotdbSettings
+from iotflow_server.migration.backfill.evidence import BackfillEvidence
 from iotflow_server.migration.jobs.job import JobObjectedError
+from iotflow_server.migration.jobs.job_table import JobTable
 from iotflow_server.migration.jobs.spec import JobScope, JobState
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.batch import Batch, Column, Kind
@@ -19,6 +21,7 @@ from iotflow_server.stores.selection import TimeRange
 from tests.integration.migration.backfill_bed import Bed, backfill_bed
 from tests.support.batches import MS, SECOND, T0, Json, batch, batch_of, point
 from tests.support.iotdb import IotdbServer, raw_session
+from tests.support.service import unsatisfied
 
 CHUNK_POINTS = 1_000
 
@@ -226,3 +229,24 @@ async def test_a_backfill_is_only_for_the_phase_that_writes_both_and_reads_iotdb
         bed.phase = phase
         with pytest.raises(JobObjectedError, match=words):
             await bed.backfill()
+
+
+async def test_the_phase_waits_for_a_backfill_and_for_what_it_could_not_carry(
+    bed: Bed, raw: Session, older: str
+) -> None:
+    table, leave_iotdb = JobTable(bed.postgres.pool), (Phase.DUAL_WRITE, Phase.READ_POSTGRES)
+    required = BackfillEvidence(table, lambda: 1, is_required=True)
+    assert unsatisfied(await required.guards(*leave_iotdb)) == ["backfill_complete"]
+    assert unsatisfied(await BackfillEvidence(table, lambda: 1, is_required=False).guards(*leave_iotdb)) == []
+    raw.execute(f"INSERT INTO {older}.pump(time, a) VALUES (1, 1.0)")
+    await bed.backfill(JobScope(devices=(1,)))
+    assert unsatisfied(await required.guards(*leave_iotdb)) == ["backfill_complete"]
+    job = await bed.backfill()
+    assert unsatisfied(await required.guards(*leave_iotdb)) == ["backfill_findings_waived"]
+    for step in ((Phase.POSTGRES_ONLY, Phase.DECOMMISSIONED), leave_iotdb):
+        assert unsatisfied(await required.guards(*step)) == ["backfill_findings_waived"]
+    assert await required.guards(Phase.PREPARATION, Phase.DUAL_WRITE) == ()
+    await bed.parts.jobs.waive(job.id, "UNMAPPABLE_PATH", "", "me", "a test rig")
+    assert unsatisfied(await required.guards(*leave_iotdb)) == []
+    entered_again = BackfillEvidence(table, lambda: 3, is_required=True)
+    assert unsatisfied(await entered_again.guards(*leave_iotdb)) == ["backfill_complete"]

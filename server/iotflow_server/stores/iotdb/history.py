@@ -6,23 +6,22 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-
 from iotflow_server.config import IotdbSettings
-from iotflow_server.stores.history import Extent, HistoryFault, HistoryPage, Inventory, Part
-from iotflow_server.stores.iotdb.clock import Clock, Window
+from iotflow_server.stores.history import Extent, HistoryPage, Inventory, Part
+from iotflow_server.stores.iotdb.clock import Window
 from iotflow_server.stores.iotdb.conflicts import conflicts_of
+from iotflow_server.stores.iotdb.counting import count_steps, measure_extent
 from iotflow_server.stores.iotdb.inventory import is_carriable, take_inventory
 from iotflow_server.stores.iotdb.names import Layout, quote
-from iotflow_server.stores.iotdb.reading import Plan, columns_of, make_plan, narrowed, to_batch
+from iotflow_server.stores.iotdb.reading import Plan, make_plan, narrowed, to_batch
 from iotflow_server.stores.iotdb.schema import DeviceSchema
 from iotflow_server.stores.iotdb.session import Session
 from iotflow_server.stores.iotdb.sessions import Sessions
-from iotflow_server.stores.selection import MIN_TIMESTAMP, Scope, Selection, TimeRange
+from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import OwnerLookup
 
 #: What a page holds at most, but for its last block; and the rows asked for at once, few where they may be long.
-_PAGE_BYTES: Final = 8 << 20
+_PAGE_BYTES: Final = 1 << 20
 _ROWS_PER_FETCH: Final = 20_000
 _TEXT_ROWS_PER_FETCH: Final = 2_000
 #: Bulk answers take their time.
@@ -44,11 +43,11 @@ class IotdbHistory:
 
     async def extent(self, part: Part) -> Extent:
         """Count the points of a part, where they lie."""
-        return await self._sessions.run(lambda session: _extent(session, self._plan(session, part)))
+        return await self._sessions.run(lambda session: measure_extent(session, self._plan(session, part)))
 
     async def counts(self, part: Part, step: int) -> list[tuple[int, int]]:
         """Return (start, points) of all steps of so many microseconds, from the part's start on, that hold points."""
-        return await self._sessions.run(lambda session: _counts(session, self._plan(session, part), step))
+        return await self._sessions.run(lambda session: count_steps(session, self._plan(session, part), step))
 
     async def pages(self, part: Part) -> AsyncIterator[HistoryPage]:
         """Yield a part's points in order of time, in pages of bounded size."""
@@ -101,61 +100,3 @@ def _carriable(session: Session, plan: Plan) -> Plan | None:
         for place, series in plan.schema.items()
     }
     return narrowed(session, replace(plan, schema=schema)) if any(schema.values()) else None
-
-
-def _extent(session: Session, plan: Plan | None) -> Extent:
-    if plan is None:
-        return Extent(0, None)
-    asked = [f"{function}({quote(name)})" for name in plan.names for function in ("count", "min_time", "max_time")]
-    points, moments, empty = 0, list[int](), list[str]()
-    for function, path, raw in columns_of(session.query(plan.sql(asked, plan.window))):
-        if function != "count":
-            moments += raw.values.tolist()
-        elif count := int(raw.values.sum()):
-            points += count
-        else:
-            empty.append(path)
-    faults = [
-        HistoryFault("EMPTY_SERIES", path, "it holds no points in this range", plan.device_id, is_harmless=True)
-        for path in empty
-    ]
-    tick = plan.clock.microseconds
-    span = TimeRange(min(moments) * tick, (max(moments) + 1) * tick) if moments else None
-    return Extent(points, span, [*faults, *_too_early(session, plan)])
-
-
-def _too_early(session: Session, plan: Plan) -> list[HistoryFault]:
-    """Points before the year 1, which nothing but IoTDB can hold."""
-    first = plan.clock.window(TimeRange(MIN_TIMESTAMP)).first
-    if plan.window.first > first:
-        return []
-    sql = f"SELECT {{}} FROM {', '.join(map(plan.layout.path, plan.places))} WHERE time < {first}"
-    answer = session.query(sql.format(", ".join(f"count({quote(name)})" for name in plan.names)))
-    detail = "points before the year 1, which PostgreSQL's users and Python cannot name"
-    return [
-        HistoryFault("UNCARRIABLE_TIME", path, detail, plan.device_id, int(raw.values.sum()))
-        for _, path, raw in columns_of(answer)
-        if raw.values.any()
-    ]
-
-
-def _counts(session: Session, plan: Plan | None, step: int) -> list[tuple[int, int]]:
-    if plan is None:
-        return []
-    clock: Clock = plan.clock
-    first, last = plan.bounds
-    ticks = max(step // clock.microseconds, 1)
-    sources = ", ".join(map(plan.layout.path, plan.places))
-    counted = ", ".join(f"count({quote(name)})" for name in plan.names)
-    grouping = f"GROUP BY ([{first}, {last + 1}), {ticks}{_UNITS[clock.microseconds]})"
-    found: dict[int, int] = {}
-    answer = session.query(f"SELECT {counted} FROM {sources} {grouping}")
-    for block in answer.blocks:
-        for column in block.columns:
-            for row, count in zip(column.rows.tolist(), column.values.tolist(), strict=True):
-                found[int(block.times[row])] = found.get(int(block.times[row]), 0) + count
-    starts = np.array(sorted(start for start, count in found.items() if count), np.int64)
-    return [(int(start) * clock.microseconds, found[int(start)]) for start in starts]
-
-
-_UNITS: Final = {1000: "ms", 1: "us"}

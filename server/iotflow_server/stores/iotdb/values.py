@@ -27,6 +27,8 @@ from iotflow_server.stores.store import Width
 
 _ENVELOPE: Final = "iotflow_bytes"
 _ENVELOPE_START: Final = '{"' + _ENVELOPE + '"'
+#: With what a text begins that may be a JSON object or array.
+_BEGINNINGS_OF_JSON: Final = frozenset("{[ \t\n\r")
 _TEXTS: Final = (Kind.TEXT, Kind.JSON)
 
 
@@ -108,6 +110,10 @@ def kinds_of(series: Series, rows: Rows, values: NDArray[Any]) -> Iterator[tuple
 
 
 def _text_kinds(series: Series, rows: Rows, values: NDArray[Any]) -> Iterator[tuple[Kind, Rows, NDArray[Any]]]:
+    uniform = _uniform(series, values)
+    if uniform is not None:
+        yield uniform[0], rows, uniform[1]
+        return
     decoded = [_decoded(series, value) for value in values.tolist()]
     kinds = np.fromiter((kind for kind, _ in decoded), np.int8, len(decoded))
     texts = _objects([text for _, text in decoded])
@@ -115,6 +121,19 @@ def _text_kinds(series: Series, rows: Rows, values: NDArray[Any]) -> Iterator[tu
         chosen = kinds == kind
         if chosen.any():
             yield kind, rows[chosen], texts[chosen]
+
+
+def _uniform(series: Series, values: NDArray[Any]) -> tuple[Kind, NDArray[Any]] | None:
+    """The texts of a series where all are plainly of one kind, as most are; None where each must be looked at."""
+    try:
+        texts = None if series.native is NativeType.BLOB else [value.decode() for value in values.tolist()]
+    except UnicodeDecodeError:
+        return None
+    if texts is None:
+        return None
+    if series.type.width is Width.BY_CONTENT and not _BEGINNINGS_OF_JSON.isdisjoint({text[:1] for text in texts}):
+        return None
+    return series.type.kind or Kind.TEXT, _objects(texts)
 
 
 def _decoded(series: Series, value: bytes) -> tuple[Kind, str]:
