@@ -13,7 +13,7 @@ SERVER = ROOT / "server" / "iotflow_server"
 CLIENT = ROOT / "clients" / "python"
 
 CODE = """
-import importlib.util
+import importlib.util, pathlib, subprocess, sys
 from iotflow.telemetry import BlockingTelemetryClient, TelemetryClient
 for server_only in ("asyncpg", "structlog", "pydantic", "google.rpc", "pandas", "uvloop", "iotdb"):
     try:
@@ -21,6 +21,8 @@ for server_only in ("asyncpg", "structlog", "pydantic", "google.rpc", "pandas", 
     except ModuleNotFoundError:
         found = None
     assert found is None, server_only
+command = subprocess.run([pathlib.Path(sys.executable).parent / "iotflow"], capture_output=True, text=True)
+assert (command.returncode, "pip install 'iotflow-telemetry[cli]'" in command.stderr) == (1, True), command
 BlockingTelemetryClient("127.0.0.1:9").close()
 print(TelemetryClient.__module__)
 """

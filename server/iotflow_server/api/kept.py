@@ -40,4 +40,4 @@ class KeptAnswers:
 
     def _question(self, request: bytes, device_ids: Sequence[int], kind: type[Answer]) -> Question:
         owners = {device_id: self._registry.owner(device_id) for device_id in device_ids}
-        return Question(kind.__name__, request, owners)
+        return Question(kind.__name__.removesuffix("Response"), request, owners)

@@ -25,7 +25,7 @@ from tests.support.service import Caller, record
 from tests.support.waiting import until
 
 MS = 1_700_000_000_000
-LATEST, AGGREGATE = "GetLatestTelemetryResponse", "AggregateTelemetryResponse"
+LATEST, AGGREGATE = "GetLatestTelemetry", "AggregateTelemetry"
 
 
 class Instance(Caller):
