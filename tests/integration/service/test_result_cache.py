@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -194,6 +195,29 @@ async def test_a_redis_that_comes_back_with_what_it_had_long_ago_does_no_harm(
         redis_server.kill()
         redis_server.start()
         assert await one.sums(1) == {(1, "a"): 2.0}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_answers_are_those_of_an_instance_that_keeps_nothing_whatever_is_done_in_whatever_order(
+    tmp_path: Path, postgres_dsn: str, redis_server: RedisServer, seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with (
+        two(tmp_path, postgres_dsn, redis_server.url) as both,
+        instance(tmp_path / "plain", postgres_dsn, None) as plain,
+    ):
+        for _ in range(120):
+            by, device, moment = chance.choice(both), chance.randint(1, 2), MS + chance.randint(0, 3)
+            match chance.randint(0, 5):
+                case 0:
+                    await by.delete(device, moment, moment + chance.randint(1, 3))
+                case 1 | 2:
+                    await by.write(record(device, moment, {chance.choice("ab"): chance.random()}))
+                case _:
+                    asked = chance.choice([(1,), (2,), (1, 2)])
+                    assert await by.latest(*asked) == await plain.latest(*asked)
+                    assert await by.sums(*asked) == await plain.sums(*asked)
+        assert sum(one.count(LATEST, "hit") for one in both) > 5
 
 
 @pytest.mark.timeout(300)
