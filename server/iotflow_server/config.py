@@ -117,7 +117,7 @@ class Settings(BaseSettings):
         3, ge=1, description="Tries of a chunk of a job; a store that is away is waited for, and not counted."
     )
     backfill_chunk_points: int = Field(
-        500_000, ge=1_000, description="About how many points a backfill carries as one chunk, whole or not at all."
+        250_000, ge=1_000, description="About how many points a backfill carries as one chunk, whole or not at all."
     )
     require_backfill: bool = Field(
         False,
