@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -55,25 +56,44 @@ def history(device: int) -> Batch:
 
 @asynccontextmanager
 async def calling(service: ServiceProcess) -> AsyncIterator[Caller]:
-    async with grpc.aio.insecure_channel(service.address) as channel:
+    # Of its own: what others have tried in vain while it was away would be held against a new one.
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(service.address, options=options) as channel:
         yield Caller(channel)
 
 
-async def overwrite(service: ServiceProcess, ledger: Points, stop: asyncio.Event) -> None:
-    """Give points of the history new values, each until it is acknowledged."""
+async def live(service: ServiceProcess, ledger: Points, stop: asyncio.Event) -> None:
+    """Give points of the history new values and delete some, each until it is acknowledged."""
     for number in itertools.count():
         if stop.is_set():
             return
-        device, row = DEVICES[number % len(DEVICES)], number * 37 % ROWS
-        value = record(device, BASE + row * 1000, {"double": float(number)})
-        while True:
-            try:
-                async with calling(service) as caller:
-                    await caller.write(value)
-                break
-            except grpc.aio.AioRpcError:
-                await asyncio.sleep(0.1)
-        ledger |= points_of([point(device, (BASE + row * 1000) * 1000, "double", float(number))])
+        device, moment = DEVICES[number % len(DEVICES)], BASE + number * 37 % ROWS * 1000
+        if number % 5:
+            await until_acknowledged(service, partial(rewrite, device, moment, number / 2))
+            ledger |= points_of([point(device, moment * 1000, "double", number / 2)])
+        else:
+            await until_acknowledged(service, partial(delete, device, moment, moment + 3_000))
+            gone = range(moment * 1000, (moment + 3_000) * 1000)
+            for key in [key for key in ledger if key[1] == device and key[0] in gone]:
+                del ledger[key]
+
+
+async def rewrite(device: int, moment: int, value: float, caller: Caller) -> None:
+    await caller.write(record(device, moment, {"double": value}))
+
+
+async def delete(device: int, start: int, end: int, caller: Caller) -> None:
+    await caller.delete(device, start, end)
+
+
+async def until_acknowledged(service: ServiceProcess, call: Callable[[Caller], Awaitable[None]]) -> None:
+    while True:
+        try:
+            async with calling(service) as caller:
+                await call(caller)
+            return
+        except grpc.aio.AioRpcError:
+            await asyncio.sleep(0.1)
 
 
 async def job_of(service: ServiceProcess, job_id: int) -> job_pb2.Job:
@@ -111,7 +131,7 @@ async def test_a_backfill_goes_on_after_kill_9(
     service = ServiceProcess(tmp_path / "data", environment)
     await asyncio.to_thread(service.start)
     stop = asyncio.Event()
-    writing = asyncio.create_task(overwrite(service, ledger, stop))
+    writing = asyncio.create_task(live(service, ledger, stop))
     try:
         async with calling(service) as caller:
             slowly = job_pb2.JobPace(postgres_points_per_second=RATE)
