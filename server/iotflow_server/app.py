@@ -18,6 +18,8 @@ from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError, explained, lock_folder, postgres_dsn
 from iotflow_server.ingest.ingest import Ingest
 from iotflow_server.kept_results import kept_results
+from iotflow_server.migration.archive.evidence import ArchiveEvidence
+from iotflow_server.migration.archive.offering import offer_archives
 from iotflow_server.migration.backfill.backfill import Backfills
 from iotflow_server.migration.backfill.evidence import BackfillEvidence
 from iotflow_server.migration.controller import MigrationController
@@ -161,7 +163,8 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     backfilled = BackfillEvidence(
         JobTable(postgres.pool), lambda: state.known.epoch, is_required=settings.require_backfill
     )
-    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores, (backfilled,))
+    archived = ArchiveEvidence(JobTable(postgres.pool), lambda: state.known.epoch)
+    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores, (backfilled, archived))
     queries = QueryEngine(
         router.primary,
         max_page_bytes=settings.max_page_bytes,
@@ -262,6 +265,7 @@ def _offer_backfill(
     stack.push_async_callback(filler.close)
     backfills = Backfills(history, filler, lambda: router.phase, registry.owner, adopt, settings.backfill_chunk_points)
     jobs.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection)
+    offer_archives(jobs.kinds, history, lambda: router.phase, registry.owner, settings.archive_file_points)
 
 
 def _lag(router: Router, journal: DirtyJournal) -> int:

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     continuous_verification_points_per_second: int = Field(
         20_000, ge=1, description="Pace of a verification that begins again whenever it is through."
     )
+    archive_file_points: int = Field(
+        2_000_000, ge=1_000, description="About how many points of IoTDB an archive keeps in one file."
+    )
     job_lease_seconds: float = Field(
         15.0, ge=2, description="A job whose instance is not heard of for so long is taken over by another one."
     )

@@ -71,7 +71,7 @@ class _Demo:
         self._owners = {device: 1 + device % 5 if device % 3 else 0 for device in range(1, options.devices + 1)}
         self._history = History(DATABASE, self._owners, options.records, now_ms - 1000 * options.records - 3_600_000)
         self._faults = Faults(servers, seed, _say)
-        self._operator = Operator(servers.addresses, _say, self._meanwhile())
+        self._operator = Operator(servers.addresses, _say, self._meanwhile(), folder)
         self._fleet = Fleet(self._gateways(Route(servers.addresses, now_ms * 1000), folder, seed), self._readers(seed))
 
     async def run(self) -> bool:

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeVar
 
 from iotflow.telemetry import (
@@ -14,6 +15,8 @@ from iotflow.telemetry import (
     DeadlineExceededError,
     FailedPreconditionError,
     Guard,
+    Job,
+    JobState,
     Migration,
     Phase,
     TelemetryClient,
@@ -43,12 +46,15 @@ class Transition:
 class Operator:
     """Speaks to whichever instance answers."""
 
-    def __init__(self, addresses: Sequence[str], say: Say, meanwhile: Callable[[], Awaitable[None]]) -> None:
-        """``meanwhile`` runs beside every transition."""
+    def __init__(
+        self, addresses: Sequence[str], say: Say, meanwhile: Callable[[], Awaitable[None]], folder: Path
+    ) -> None:
+        """``meanwhile`` runs beside every transition; IoTDB is archived below ``folder``."""
         self._addresses = itertools.cycle(addresses)
         self._count = len(addresses)
         self._say = say
         self._meanwhile = meanwhile
+        self._folders = (folder / f"archive-{number}" for number in itertools.count(1))
         self.transitions: list[Transition] = []
 
     async def phase(self) -> Phase:
@@ -67,6 +73,8 @@ class Operator:
             yield phase
 
     async def _step(self, phase: Phase, *, forward: bool) -> Phase:
+        if forward and phase is Phase.POSTGRES_ONLY:
+            await self._archive()
         await self._guards_hold(phase, forward=forward)
         begin = time.perf_counter()
         done = asyncio.create_task(self._move(phase, forward=forward))
@@ -89,6 +97,17 @@ class Operator:
         except AbortedError:
             # Another attempt has come through after all.
             return
+
+    async def _archive(self) -> None:
+        folder = str(next(self._folders))
+        job = await self._ask(lambda client: client.start_archive(folder, created_by="demo"))
+        while job.state in (JobState.PENDING, JobState.RUNNING):
+            await asyncio.sleep(POLL_SECONDS)
+            job = await self._job(job.id)
+        self._say(f"  archive of IoTDB's history: {job.state}, {job.progress.points_done:,} points")
+
+    async def _job(self, job_id: int) -> Job:
+        return await self._ask(lambda client: client.get_job(job_id))
 
     async def _guards_hold(self, phase: Phase, *, forward: bool) -> None:
         said = ""

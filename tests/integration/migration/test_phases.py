@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 import pytest
 
-from iotflow.telemetry.v1.migration_service_pb2 import Phase
+from iotflow.telemetry.v1.job_pb2 import JobState
+from iotflow.telemetry.v1.migration_service_pb2 import Phase, StartArchiveRequest, WatchJobRequest
 from iotflow.telemetry.v1.value_pb2 import Store
 from iotflow_server.config import IotdbSettings, Settings
 from tests.support.service import Caller, record, service, settings_of, unsatisfied
@@ -39,7 +40,15 @@ async def in_sync(caller: Caller) -> None:
     raise AssertionError(f"still dirty: {await caller.status()}")
 
 
-async def test_every_phase_reads_what_the_phases_before_have_written(caller: Caller) -> None:
+async def archive(caller: Caller, folder: Path) -> None:
+    request = StartArchiveRequest(folder=str(folder))
+    job = (await caller.migration.StartArchive(request, timeout=30)).job  # type: ignore[misc]
+    async for answer in caller.migration.WatchJob(WatchJobRequest(job_id=job.id), timeout=60):  # type: ignore[attr-defined]
+        job = answer.job
+    assert job.state == JobState.JOB_STATE_SUCCEEDED, job
+
+
+async def test_every_phase_reads_what_the_phases_before_have_written(caller: Caller, tmp_path: Path) -> None:
     expected: Points = {}
     walk = [
         ("start", Phase.PHASE_PREPARATION, [Store.STORE_IOTDB], Store.STORE_IOTDB),
@@ -57,6 +66,9 @@ async def test_every_phase_reads_what_the_phases_before_have_written(caller: Cal
     for step, (way, phase, written, read) in enumerate(walk):
         if way != "start":
             await in_sync(caller)
+            if phase == Phase.PHASE_DECOMMISSIONED:
+                assert unsatisfied((await caller.status()).advance_guards) == ["iotdb_archived"]
+                await archive(caller, tmp_path / "archive")
             moved = await getattr(caller, way)(changed_by="test", reason=f"step {step}")
             assert moved.phase == phase
             assert moved.epoch == step + 1

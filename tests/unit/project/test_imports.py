@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "workers": {"access", "foundation", "migration", "stores"},
     "demo": {"local"},
-    "cli": {"app", "demo", "foundation", "local", "server", "stores", "workers"},
+    "cli": {"access", "app", "demo", "foundation", "local", "migration", "server", "stores", "workers"},
 }
 
 

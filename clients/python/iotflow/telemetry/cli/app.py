@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 
+from iotflow.telemetry.cli.further import further_groups
 from iotflow.telemetry.cli.migrate.group import migrate
 from iotflow.telemetry.cli.query import query
 
@@ -17,6 +18,8 @@ app: Final = typer.Typer(
 )
 app.command("query")(query)
 app.add_typer(migrate, name="migrate")
+for name, group in further_groups():
+    app.add_typer(group, name=name)
 
 
 @app.callback()
