@@ -14,6 +14,7 @@ from iotflow_server.access.owner_changes import OwnerChanges
 from iotflow_server.access.postgres_devices import PostgresDevices
 from iotflow_server.access.registry import DeviceRegistry
 from iotflow_server.access.shared_registry import SharedRegistry
+from iotflow_server.comparisons import comparisons, offer_verification
 from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError, explained, lock_folder, postgres_dsn
 from iotflow_server.ingest.ingest import Ingest
@@ -33,17 +34,15 @@ from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.phase_state import PhaseState
 from iotflow_server.migration.postgres_phases import PostgresPhases
 from iotflow_server.migration.repairer import Repairer
-from iotflow_server.migration.verification.comparing import Pair
 from iotflow_server.migration.verification.correcting import HoldingCorrector
-from iotflow_server.migration.verification.findings import VerificationFindings
-from iotflow_server.migration.verification.reports import VerificationReports
-from iotflow_server.migration.verification.work import Verifications
+from iotflow_server.migration.verification.evidence import ComparisonEvidence
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.routing.fence import Fence
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
 from iotflow_server.server import TelemetryServer
+from iotflow_server.shadow.queries import ShadowedQueries
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
@@ -139,46 +138,32 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     repairer = Repairer(router, journal, ingest.holding)
     repairer.start()
     stack.push_async_callback(repairer.stop)
-    jobs = _jobs(settings, postgres, state, metrics, lambda: _lag(router, journal))
-    findings = VerificationFindings(postgres.pool, settings.verification_listed_differences)
+    lag = partial(_lag, router, journal)
+    jobs = _jobs(settings, postgres, state, metrics, lag)
     if StoreName.IOTDB in stores:
         history = _history(settings, registry.owner, stack)
         _offer_backfill(settings, jobs, history, router, postgres, registry, stack)
         corrector = HoldingCorrector(ingest.holding)
-        verifications = Verifications(
-            lambda: _pair(router),
-            postgres,
-            history,
-            findings,
-            corrector,
-            lambda: _lag(router, journal),
-            registry.owner,
-            settings.verification_patience_seconds,
-            settings.continuous_verification_points_per_second,
-        )
-        for kind in (JobKind.VERIFICATION, JobKind.REPAIR):
-            jobs.kinds.offer(kind, verifications, verifications.objection)
+        offer_verification(settings, jobs, router, postgres, history, corrector, lag, registry.owner)
     jobs.runner.start()
     stack.push_async_callback(jobs.runner.stop)
     backfilled = BackfillEvidence(
         JobTable(postgres.pool), lambda: state.known.epoch, is_required=settings.require_backfill
     )
     archived = ArchiveEvidence(JobTable(postgres.pool), lambda: state.known.epoch)
-    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores, (backfilled, archived))
-    queries = QueryEngine(
-        router.primary,
-        max_page_bytes=settings.max_page_bytes,
-        max_aggregate_points=settings.max_aggregate_points,
-        max_aggregate_rows=settings.max_aggregate_rows,
-    )
+    verified = ComparisonEvidence(postgres.pool, settings.guard_hours, is_required=settings.require_verification)
+    evidence = (backfilled, verified, archived)
+    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores, evidence)
+    engines = {name: _engine(settings, partial(_self, store)) for name, store in stores.items()}
+    compared, shadow = comparisons(settings, jobs, router, postgres, engines, lag, metrics, stack)
     return TelemetryServer(
         settings,
         ingest,
-        queries,
+        ShadowedQueries(_engine(settings, router.primary), shadow),
         registry,
         controller,
         jobs.jobs,
-        VerificationReports(jobs.jobs, findings),
+        compared,
         metrics,
         ping_primary=lambda: router.primary().ping(),
         results=kept_results(settings, postgres.generations, router, metrics, stack),
@@ -243,9 +228,17 @@ def _history(settings: Settings, owner_of: OwnerLookup, stack: AsyncExitStack) -
     return history
 
 
-def _pair(router: Router) -> Pair | None:
-    secondary = router.secondary()
-    return None if secondary is None else Pair(router.primary(), secondary.store)
+def _engine(settings: Settings, primary: Callable[[], TelemetryStore]) -> QueryEngine:
+    return QueryEngine(
+        primary,
+        max_page_bytes=settings.max_page_bytes,
+        max_aggregate_points=settings.max_aggregate_points,
+        max_aggregate_rows=settings.max_aggregate_rows,
+    )
+
+
+def _self(store: TelemetryStore) -> TelemetryStore:
+    return store
 
 
 def _offer_backfill(

@@ -123,6 +123,25 @@ class Settings(BaseSettings):
         False,
         description="Whether READ_POSTGRES waits for a backfill of everything; else the background repair may do.",
     )
+    shadow_read_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of the reads that both stores are asked and compared, where both are written.",
+    )
+    shadow_reads_at_once: int = Field(
+        2, ge=1, le=16, description="Such reads under way at once; beyond that none is compared."
+    )
+    shadow_mismatches_kept: int = Field(1_000, ge=1, description="Reads kept that both stores answered differently.")
+    guard_hours: float = Field(
+        168.0,
+        gt=0,
+        description="Mismatches of shadow reads hold a move of reads up for so long, or to the next "
+        "verification of everything that finds none.",
+    )
+    require_verification: bool = Field(
+        False, description="Reads move to another store only after a verification of everything within the guard hours."
+    )
     verification_listed_differences: int = Field(
         1_000, ge=0, le=5_000, description="Points that the report of a verification lists; others are counted."
     )

@@ -19,12 +19,12 @@ from iotflow_server.api.edge import Edge
 from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
 from iotflow_server.api.migration_service import MigrationService
 from iotflow_server.api.ports import (
+    Comparisons,
     IngestPort,
     JobsPort,
     MigrationPort,
     QueryPort,
     RegistryPort,
-    ReportsPort,
     ResultsPort,
 )
 from iotflow_server.api.reflection import reflection_pool
@@ -56,7 +56,7 @@ class TelemetryServer:
         registry: RegistryPort,
         migration: MigrationPort,
         jobs: JobsPort,
-        reports: ReportsPort,
+        comparisons: Comparisons,
         metrics: Metrics,
         *,
         ping_primary: Ping,
@@ -68,7 +68,7 @@ class TelemetryServer:
         self._shares_port = shares_port
         self._writes = Writes(ingest, registry, metrics, settings.max_text_bytes)
         self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes, results)
-        self._migration = MigrationService(migration, jobs, reports)
+        self._migration = MigrationService(migration, jobs, comparisons)
         self._access = AccessService(registry, settings.max_page_size)
         #: The statuses that the health service shows.
         self.health = Health(ping_primary)

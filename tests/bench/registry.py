@@ -21,6 +21,7 @@ _FILES: Final = (
     "query_under_ingest",
     "stream_export",
     "backfill",
+    "verify",
 )
 
 #: By key.

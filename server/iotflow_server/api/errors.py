@@ -31,6 +31,7 @@ from iotflow_server.query.errors import (
     InvalidTokenError,
     QueryTooLargeError,
 )
+from iotflow_server.shadow.shadow_reads import UnknownMismatchError
 from iotflow_server.stores.errors import StoreRefusedError, StoreUnavailableError, WriterSupersededError
 
 _log = structlog.get_logger(__name__)
@@ -144,6 +145,7 @@ _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], Status]]] = {
     GuardsUnsatisfiedError: _guards_unsatisfied,
     PhaseMismatchError: _plain(grpc.StatusCode.ABORTED, "PHASE_MISMATCH"),
     NoNeighbourError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "NO_NEIGHBOUR"),
+    UnknownMismatchError: _plain(grpc.StatusCode.NOT_FOUND, "UNKNOWN_MISMATCH"),
     UnknownJobError: _plain(grpc.StatusCode.NOT_FOUND, "UNKNOWN_JOB"),
     JobStateError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "JOB_STATE"),
     JobObjectedError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "JOB_OBJECTED"),

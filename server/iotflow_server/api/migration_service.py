@@ -1,14 +1,15 @@
-"""MigrationService: shows and moves the phase; its jobs are in job_service."""
+"""MigrationService: shows and moves the phase; its jobs are in job_service, comparisons in comparison_service."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
+from iotflow_server.api.comparison_service import ComparisonCalls
 from iotflow_server.api.encode import store_message
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.job_service import JobCalls
-from iotflow_server.api.ports import JobsPort, MigrationPort, ReportsPort
+from iotflow_server.api.ports import Comparisons, JobsPort, MigrationPort
 from iotflow_server.api.times import moment_message
 from iotflow_server.migration.status import Guard, MigrationStatus, PhaseChange, StoreStatus
 from iotflow_server.routing.phase import Phase
@@ -29,13 +30,13 @@ _EXPECTED: Final[dict[int, Phase | None]] = {
 }
 
 
-class MigrationService(JobCalls):
+class MigrationService(JobCalls, ComparisonCalls):
     """Shows and moves the phase, and runs jobs. What goes wrong is raised; the edge makes it a status."""
 
-    def __init__(self, migration: MigrationPort, jobs: JobsPort, reports: ReportsPort) -> None:
+    def __init__(self, migration: MigrationPort, jobs: JobsPort, comparisons: Comparisons) -> None:
         super().__init__(jobs)
         self._migration = migration
-        self._reports = reports
+        self._comparisons = comparisons
 
     async def GetMigration(self, request: pb.GetMigrationRequest, context: Any) -> pb.GetMigrationResponse:
         """Where the migration stands."""
@@ -48,13 +49,6 @@ class MigrationService(JobCalls):
     async def RollBackPhase(self, request: pb.RollBackPhaseRequest, context: Any) -> pb.RollBackPhaseResponse:
         """Move to the phase before."""
         return pb.RollBackPhaseResponse(migration=_migration(await self._migration.roll_back(**_wish(request))))
-
-    async def GetVerificationReport(
-        self, request: pb.GetVerificationReportRequest, context: Any
-    ) -> pb.GetVerificationReportResponse:
-        """What a verification found."""
-        text, page = await self._reports.report(request.job_id)
-        return pb.GetVerificationReportResponse(json=text, html=page)
 
 
 def _wish(request: pb.AdvancePhaseRequest | pb.RollBackPhaseRequest) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from iotflow_server.access.registry import RegisteredDevice
@@ -18,6 +19,7 @@ from iotflow_server.query.quality import QualityFlags
 from iotflow_server.query.results import AggregateTable, LatestPoints, Page, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
+from iotflow_server.shadow.mismatches import ShadowMismatch
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
@@ -100,6 +102,29 @@ class ReportsPort(Protocol):
 
     async def report(self, job_id: int) -> tuple[str, str]:
         """Return a report as JSON, and as a page."""
+
+
+class MismatchesPort(Protocol):
+    """Reads that both stores answered differently; see shadow/mismatches.py."""
+
+    async def listed(self, before: int | None, limit: int) -> list[ShadowMismatch]:
+        """Return the newest first, of numbers below ``before``."""
+
+
+class ReplayPort(Protocol):
+    """Asks both stores again; see shadow/shadow_reads.py."""
+
+    async def replay(self, number: int) -> str:
+        """Return where the answers differ, empty where they do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """What compares both stores."""
+
+    reports: ReportsPort
+    mismatches: MismatchesPort
+    shadow: ReplayPort
 
 
 class JobsPort(Protocol):

@@ -62,6 +62,14 @@ class Metrics:
             "iotflow_job_points_per_second", "Rate of a job that runs here.", ["job", "kind"],
             registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
+        self._shadow_reads = Counter(
+            "iotflow_shadow_reads", "Reads that both stores were asked: alike, mismatch, dropped, failed or unsure.",
+            ["method", "outcome"], registry=registry,
+        )  # fmt: skip
+        self._shadow_seconds = Histogram(
+            "iotflow_shadow_read_seconds", "Duration of such reads, the same ones by both stores.", ["store", "method"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
         #: How long writes of each store took of late.
         self.recent_writes = {store: RecentDurations() for store in StoreName}
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
@@ -106,6 +114,14 @@ class Metrics:
         self._job_points.labels(job, kind, "done").set(done)
         self._job_points.labels(job, kind, "total").set(total)
         self._job_rate.labels(job, kind).set(points_per_second)
+
+    def shadow_read(self, method: str, outcome: str) -> None:
+        """Count a read that both stores were asked."""
+        self._shadow_reads.labels(method, outcome).inc()
+
+    def shadow_took(self, store: StoreName, method: str, seconds: float) -> None:
+        """Tell how long a store took for it."""
+        self._shadow_seconds.labels(store, method).observe(seconds)
 
     def watch_phase(self, current: Callable[[], Phase]) -> None:
         """Show the phase, asked for whenever metrics are read."""

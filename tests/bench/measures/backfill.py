@@ -34,7 +34,7 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
         Worker(ColumnReadLoad, bed.iotdb.host, bed.iotdb.port, fleet, _WORKERS) as reads,
         Worker(CopyLoad, bed.socket_folder, fleet, _WORKERS) as copies,
     ):
-        _fill(bed, fleet)
+        fill_iotdb(bed, fleet)
         copies.prepare(BEGIN)
 
         def slower_raw(number: int) -> Run:
@@ -44,7 +44,7 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
     return rate_result(measure, rounds, "points/s")
 
 
-def _fill(bed: DualBed, fleet: Fleet) -> None:
+def fill_iotdb(bed: DualBed, fleet: Fleet) -> None:
     """Write the fleet's history into IoTDB, and flush it: history lies in files."""
     asyncio.run(_make_series(bed.iotdb, fleet))
     tablets = TabletLoad(bed.iotdb.host, bed.iotdb.port, fleet, _WORKERS)

@@ -14,6 +14,7 @@ from iotflow.telemetry.v1.access_service_pb2_grpc import AccessServiceStub
 from iotflow.telemetry.v1.migration_service_pb2_grpc import MigrationServiceStub
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
 from iotflow_server.access.registry import RegisteredDevice
+from iotflow_server.api.ports import Comparisons
 from iotflow_server.config import Settings
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.ingest.writable import Writable
@@ -29,6 +30,8 @@ from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
 from iotflow_server.server import TelemetryServer
+from iotflow_server.shadow.mismatches import ShadowMismatch
+from iotflow_server.shadow.shadow_reads import UnknownMismatchError
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.errors import WriterSupersededError
 from iotflow_server.stores.frame_builder import FrameBuilder
@@ -264,11 +267,17 @@ class NoJobs:
         return 0, await self.get(job_id)
 
 
-class NoReports:
-    """Nothing was ever verified."""
+class NothingCompared:
+    """Nothing was ever verified or found to differ."""
 
     async def report(self, job_id: int) -> tuple[str, str]:
         raise UnknownJobError(job_id)
+
+    async def listed(self, before: int | None, limit: int) -> list[ShadowMismatch]:
+        return []
+
+    async def replay(self, number: int) -> str:
+        raise UnknownMismatchError("there is none")
 
 
 class Edge:
@@ -290,7 +299,7 @@ class Edge:
             self.registry,
             self.migration,
             self.jobs,
-            NoReports(),
+            Comparisons(NothingCompared(), NothingCompared(), NothingCompared()),
             self.metrics,
             ping_primary=self.primary.ping,
         )

@@ -364,3 +364,49 @@ class GetVerificationReportResponse(_message.Message):
     json: str
     html: str
     def __init__(self, json: _Optional[str] = ..., html: _Optional[str] = ...) -> None: ...
+
+class ShadowMismatch(_message.Message):
+    __slots__ = ("id", "found_at", "method", "question", "read_from", "detail")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FOUND_AT_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    READ_FROM_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    found_at: _timestamp_pb2.Timestamp
+    method: str
+    question: str
+    read_from: _value_pb2.Store
+    detail: str
+    def __init__(self, id: _Optional[int] = ..., found_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., method: _Optional[str] = ..., question: _Optional[str] = ..., read_from: _Optional[_Union[_value_pb2.Store, str]] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class ListShadowMismatchesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListShadowMismatchesResponse(_message.Message):
+    __slots__ = ("mismatches", "next_page_token")
+    MISMATCHES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    mismatches: _containers.RepeatedCompositeFieldContainer[ShadowMismatch]
+    next_page_token: str
+    def __init__(self, mismatches: _Optional[_Iterable[_Union[ShadowMismatch, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ReplayShadowMismatchRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class ReplayShadowMismatchResponse(_message.Message):
+    __slots__ = ("alike", "detail")
+    ALIKE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    alike: bool
+    detail: str
+    def __init__(self, alike: bool = ..., detail: _Optional[str] = ...) -> None: ...

@@ -95,6 +95,16 @@ class MigrationServiceStub(object):
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportRequest.SerializeToString,
                 response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportResponse.FromString,
                 )
+        self.ListShadowMismatches = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/ListShadowMismatches',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListShadowMismatchesRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListShadowMismatchesResponse.FromString,
+                )
+        self.ReplayShadowMismatch = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/ReplayShadowMismatch',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ReplayShadowMismatchRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ReplayShadowMismatchResponse.FromString,
+                )
         self.WaiveJobFindings = channel.unary_unary(
                 '/iotflow.telemetry.v1.MigrationService/WaiveJobFindings',
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WaiveJobFindingsRequest.SerializeToString,
@@ -218,6 +228,20 @@ class MigrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListShadowMismatches(self, request, context):
+        """Reads that both stores answered differently, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayShadowMismatch(self, request, context):
+        """Asks both stores again what such a read asked. NOT_FOUND where it is not kept or the phase has but one store.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WaiveJobFindings(self, request, context):
         """Says that findings are known and shall hold nothing up.
         """
@@ -307,6 +331,16 @@ def add_MigrationServiceServicer_to_server(servicer, server):
                     servicer.GetVerificationReport,
                     request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportRequest.FromString,
                     response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportResponse.SerializeToString,
+            ),
+            'ListShadowMismatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShadowMismatches,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListShadowMismatchesRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListShadowMismatchesResponse.SerializeToString,
+            ),
+            'ReplayShadowMismatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayShadowMismatch,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ReplayShadowMismatchRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ReplayShadowMismatchResponse.SerializeToString,
             ),
             'WaiveJobFindings': grpc.unary_unary_rpc_method_handler(
                     servicer.WaiveJobFindings,
@@ -593,6 +627,40 @@ class MigrationService(object):
         return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/GetVerificationReport',
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportRequest.SerializeToString,
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetVerificationReportResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListShadowMismatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/ListShadowMismatches',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListShadowMismatchesRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListShadowMismatchesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ReplayShadowMismatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/ReplayShadowMismatch',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ReplayShadowMismatchRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ReplayShadowMismatchResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

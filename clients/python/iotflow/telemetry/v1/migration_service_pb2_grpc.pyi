@@ -117,6 +117,18 @@ class MigrationServiceStub:
     ]
     """What a verification or repair compared and what differed. NOT_FOUND where there is no such job."""
 
+    ListShadowMismatches: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListShadowMismatchesRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListShadowMismatchesResponse,
+    ]
+    """Reads that both stores answered differently, the newest first."""
+
+    ReplayShadowMismatch: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ReplayShadowMismatchRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ReplayShadowMismatchResponse,
+    ]
+    """Asks both stores again what such a read asked. NOT_FOUND where it is not kept or the phase has but one store."""
+
     WaiveJobFindings: grpc.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsRequest,
         iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsResponse,
@@ -221,6 +233,18 @@ class MigrationServiceAsyncStub:
         iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportResponse,
     ]
     """What a verification or repair compared and what differed. NOT_FOUND where there is no such job."""
+
+    ListShadowMismatches: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListShadowMismatchesRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListShadowMismatchesResponse,
+    ]
+    """Reads that both stores answered differently, the newest first."""
+
+    ReplayShadowMismatch: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ReplayShadowMismatchRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ReplayShadowMismatchResponse,
+    ]
+    """Asks both stores again what such a read asked. NOT_FOUND where it is not kept or the phase has but one store."""
 
     WaiveJobFindings: grpc.aio.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.WaiveJobFindingsRequest,
@@ -358,6 +382,22 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.GetVerificationReportResponse]]:
         """What a verification or repair compared and what differed. NOT_FOUND where there is no such job."""
+
+    @abc.abstractmethod
+    def ListShadowMismatches(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.ListShadowMismatchesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.ListShadowMismatchesResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.ListShadowMismatchesResponse]]:
+        """Reads that both stores answered differently, the newest first."""
+
+    @abc.abstractmethod
+    def ReplayShadowMismatch(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.ReplayShadowMismatchRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.ReplayShadowMismatchResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.ReplayShadowMismatchResponse]]:
+        """Asks both stores again what such a read asked. NOT_FOUND where it is not kept or the phase has but one store."""
 
     @abc.abstractmethod
     def WaiveJobFindings(

@@ -1,0 +1,110 @@
+"""Reads repeated on the other store: a difference that was made is found, kept, holds reads where they are, and is
+asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iotflow.telemetry.v1 import migration_service_pb2 as pb
+from iotflow.telemetry.v1.telemetry_service_pb2 import (
+    AggregateTelemetryRequest,
+    Aggregation,
+    GetLatestTelemetryRequest,
+    QueryTelemetryStreamRequest,
+    TelemetryFilter,
+)
+from iotflow_server.config import IotdbSettings
+from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.postgres.store import PostgresStore
+from tests.support.batches import point
+from tests.support.service import Caller, record, service, settings_of, unsatisfied
+
+BASE = 1_700_000_000_000
+
+
+@pytest.fixture
+async def caller(tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings) -> AsyncIterator[Caller]:
+    settings = settings_of(
+        tmp_path / "data",
+        postgres_dsn,
+        iotdb_settings,
+        initial_phase=Phase.DUAL_WRITE,
+        shadow_read_share=1.0,
+        shadow_reads_at_once=16,
+    )
+    async with service(settings) as caller:
+        await caller.write(record(1, BASE, {"n": 0.5}), record(1, BASE + 1000, {"n": 1.5, "t": "é"}))
+        yield caller
+
+
+def calls(stub: Any) -> Any:
+    # The generated stubs' types know only calls that block.
+    return stub
+
+
+async def read_in_every_way(caller: Caller) -> None:
+    asked, telemetry = TelemetryFilter(device_ids=[1]), calls(caller.telemetry)
+    await caller.points(1)
+    await telemetry.GetLatestTelemetry(GetLatestTelemetryRequest(device_ids=[1]))
+    aggregations = [Aggregation.AGGREGATION_MEAN]
+    numbers = TelemetryFilter(device_ids=[1], measurements=["n"])
+    await telemetry.AggregateTelemetry(AggregateTelemetryRequest(filter=numbers, aggregations=aggregations))
+    async for _ in telemetry.QueryTelemetryStream(QueryTelemetryStreamRequest(filter=asked)):
+        pass
+
+
+async def mismatches(caller: Caller, count: int) -> dict[str, Any]:
+    """By method, once there are so many."""
+    migration = calls(caller.migration)
+    found: list[Any] = []
+    async with asyncio.timeout(60):
+        while len(found) < count:
+            await asyncio.sleep(0.1)
+            found = list((await migration.ListShadowMismatches(pb.ListShadowMismatchesRequest())).mismatches)
+    return {one.method: one for one in found}
+
+
+async def test_what_differs_is_found_by_every_read_and_asked_again(
+    caller: Caller, postgres_store: PostgresStore
+) -> None:
+    await postgres_store.write([point(1, (BASE + 1000) * 1000, "n", 2.5)])
+    await read_in_every_way(caller)
+    found = await mismatches(caller, 4)
+    assert set(found) == {"page", "latest", "aggregate", "stream"}
+    assert "NUMERIC 1.5" in found["latest"].detail
+    assert "NUMERIC 2.5" in found["latest"].detail
+    assert json.loads(found["page"].question)["selection"]["device_ids"] == [1]
+    assert "no_shadow_mismatches" in unsatisfied((await caller.status()).advance_guards)
+
+    migration = calls(caller.migration)
+    replays = [pb.ReplayShadowMismatchRequest(id=one.id) for one in found.values()]
+    assert [(await migration.ReplayShadowMismatch(each)).alike for each in replays] == [False] * 4
+    await postgres_store.write([point(1, (BASE + 1000) * 1000, "n", 1.5)])
+    assert [(await migration.ReplayShadowMismatch(each)).alike for each in replays] == [True] * 4
+
+    job = (await migration.StartVerification(pb.StartVerificationRequest())).job
+    async for answer in migration.WatchJob(pb.WatchJobRequest(job_id=job.id)):
+        job = answer.job
+    assert json.loads(job.report)["open"] == 0
+    assert "no_shadow_mismatches" not in unsatisfied((await caller.status()).advance_guards)
+
+
+async def test_reads_of_a_fleet_that_writes_differ_nowhere(caller: Caller) -> None:
+    async def write() -> None:
+        for number in range(60):
+            rows = (BASE + 1000 * (number % 3), BASE + 1000 * number)
+            await caller.write(*(record(1, row, {"n": float(number)}) for row in rows))
+
+    writer = asyncio.create_task(write())
+    while not writer.done():
+        await read_in_every_way(caller)
+    await writer
+    await asyncio.sleep(4)
+    answer = await calls(caller.migration).ListShadowMismatches(pb.ListShadowMismatchesRequest())
+    assert list(answer.mismatches) == []
