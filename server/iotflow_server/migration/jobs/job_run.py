@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, ParamSpec, TypeVar
 
 import structlog
@@ -26,6 +26,8 @@ _Parameters = ParamSpec("_Parameters")
 
 #: Chunks stored at once while a job is planned.
 _PLAN_CHUNKS: Final = 500
+#: A round of a continuous job may have nothing to do.
+_BETWEEN_ROUNDS: Final = 1.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 15.0
 
@@ -85,8 +87,11 @@ class JobRun:
         finally:
             for task in (working, watching):
                 task.cancel()
-            await asyncio.gather(working, watching, return_exceptions=True)
+            for outcome in await asyncio.gather(working, watching, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    _log.error("run of a job ended", action="job_run_ended", job=self.job_id, exc_info=outcome)
             await self._give_back()
+            self._show(replace(self._job, progress=replace(self._job.progress, points_per_second=0.0)))
 
     async def _give_back(self) -> None:
         try:
@@ -141,6 +146,7 @@ class JobRun:
         report = {**await self._patiently(self._work.finish, _outcome(job)), "findings": found}
         if job.spec.continuous:
             await self._patiently(self._lease.begin_again, report)
+            await asyncio.sleep(_BETWEEN_ROUNDS)
             return False
         failed = job.progress.chunks_failed
         state = JobState.FAILED if failed else JobState.SUCCEEDED
