@@ -21,8 +21,9 @@ _PROBE_SECONDS: Final = 0.05
 class ServiceProcess:
     """One server instance on a free port of 127.0.0.1; the port and the data stay the same over restarts."""
 
-    def __init__(self, data_dir: Path, environment: Mapping[str, str]) -> None:
-        """``environment`` are settings beside those given here."""
+    def __init__(self, data_dir: Path, environment: Mapping[str, str], python: str = sys.executable) -> None:
+        """``environment`` are settings beside those given here; ``python`` is that of the server's environment."""
+        self._python = python
         self.address = f"127.0.0.1:{_free_port()}"
         self.metrics_address = f"127.0.0.1:{_free_port()}"
         self.log = data_dir / "service.log"
@@ -55,7 +56,7 @@ class ServiceProcess:
         """Start it without waiting."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "iotflow_server.cli.serve"],
+                [self._python, "-m", "iotflow_server.cli.serve"],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,0 +1,89 @@
+"""The commands of the runbook carry a real fleet from its first week to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from iotflow_server.config import IotdbSettings
+from iotflow_server.local.service import ServiceProcess
+from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.selection import Scope, Selection
+from tests.support.batches import SECOND, T0, batch, points_of
+from tests.support.markdown import Example, examples
+from tests.support.postgres import opened
+
+RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+FOLDER = "/var/lib/iotflow/archive"
+DEVICES = (1, 2, 3)
+
+
+@pytest.fixture
+def environment(postgres_dsn: str, iotdb_settings: IotdbSettings) -> dict[str, str]:
+    """Settings of a server that has both stores."""
+    return {
+        "IOTFLOW_POSTGRES_DSN": postgres_dsn,
+        "IOTDB_HOST": str(iotdb_settings.host),
+        "IOTDB_PORT": str(iotdb_settings.port),
+        "IOTDB_DATABASE": iotdb_settings.database,
+        "IOTDB_TIMEOUT_SECONDS": "60",
+    }
+
+
+@pytest.fixture
+async def server(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[ServiceProcess]:
+    """It."""
+    process = ServiceProcess(tmp_path / "data", environment)
+    await asyncio.to_thread(process.start)
+    try:
+        yield process
+    finally:
+        await asyncio.to_thread(process.terminate)
+
+
+async def run(example: Example, environment: Mapping[str, str], folder: Path) -> str:
+    """Run the commands of one block, each of which has to succeed."""
+    code = example.code.replace(FOLDER, str(folder))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = ["sh", "-euc", code]
+    variables = {**os.environ, "COLUMNS": "160", **environment, "PATH": path}
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=200
+    )
+    assert done.returncode == 0, f"line {example.line}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.stdout.strip(), f"line {example.line} prints nothing"
+    return done.stdout
+
+
+@pytest.mark.timeout(600)
+async def test_the_runbook_carries_a_fleet_to_its_end(
+    tmp_path: Path,
+    postgres_dsn: str,
+    iotdb_store: IotdbStore,
+    owners: dict[int, int],
+    environment: dict[str, str],
+    server: ServiceProcess,
+) -> None:
+    owners[2] = 7
+    moments = [T0 + row * SECOND for row in range(500)]
+    numbers = [row / 7 for row in range(500)]
+    await iotdb_store.write([batch(device, moments, a=numbers, meta_site=["north"] * 500) for device in DEVICES])
+    expected = points_of([each async for each in iotdb_store.scan(Selection(DEVICES, scope=Scope.BOTH))])
+    variables = {"IOTFLOW_ADDRESS": server.address, "IOTFLOW_POSTGRES_DSN": postgres_dsn}
+    told = [await run(example, variables, tmp_path / "archive") for example in examples(RUNBOOK)]
+
+    phases = ("PREPARATION", "DUAL_WRITE", "READ_POSTGRES", "POSTGRES_ONLY", "DECOMMISSIONED")
+    assert [phase for phase in phases if not any(phase in words for words in told)] == []
+    assert "NO WAY BACK" not in told[-2], "what was answered by --yes is not asked"
+    async with opened(postgres_dsn, owners) as postgres:
+        found = points_of([each async for each in postgres.scan(Selection(DEVICES, scope=Scope.BOTH))])
+    assert found == expected
+    await asyncio.to_thread(server.terminate)
+    with pytest.raises(RuntimeError, match="unset IOTDB_HOST"):
+        await asyncio.to_thread(ServiceProcess(tmp_path / "data", environment).start)
