@@ -38,6 +38,7 @@ from iotflow_server.migration.verification.correcting import HoldingCorrector
 from iotflow_server.migration.verification.evidence import ComparisonEvidence
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
+from iotflow_server.rollups.background import refresh_rollups
 from iotflow_server.routing.fence import Fence
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
@@ -156,6 +157,7 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores, evidence)
     engines = {name: _engine(settings, partial(_self, store)) for name, store in stores.items()}
     compared, shadow = comparisons(settings, jobs, router, postgres, engines, lag, metrics, stack)
+    refresh_rollups(settings, postgres, router, metrics, stack)
     return TelemetryServer(
         settings,
         ingest,

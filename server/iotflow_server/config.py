@@ -90,6 +90,14 @@ class Settings(BaseSettings):
         5_000_000, ge=1, description="Most points that one AggregateTelemetry reads of one device."
     )
     max_aggregate_rows: int = Field(100_000, ge=1, description="Most rows that one AggregateTelemetry returns.")
+    rollups: bool = Field(
+        True,
+        description="Whether this process keeps figures of hours for AggregateTelemetry while reads come from "
+        "PostgreSQL; they are used in any case.",
+    )
+    rollup_lag_seconds: float = Field(
+        3600.0, ge=0, description="How long after its end a day (UTC) gets figures; what is written later costs more."
+    )
     result_cache: SecretStr | None = Field(
         None,
         description="Where results of AggregateTelemetry and GetLatestTelemetry are kept: a Redis, as a URL, or "

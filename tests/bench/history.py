@@ -15,6 +15,7 @@ import numpy as np
 from iotflow_server.stores.batch import Batch, Column, Kind, Timestamps
 from iotflow_server.stores.postgres.store import PostgresStore
 from tests.bench.bed import Bed, running_postgres, running_service
+from tests.support.rollups import refresh
 
 MEASUREMENTS: Final = tuple(f"m{number}" for number in range(10))
 DEVICES_PER_USER: Final = 50
@@ -66,6 +67,7 @@ def history_bed(folder: Path, history: History) -> Iterator[Bed]:
         if not (database / _MADE).exists():
             asyncio.run(_make(postgres.dsn, history))
             (database / _MADE).touch()
+        asyncio.run(_refresh(postgres.dsn))
         with running_service(folder / "service", {"IOTFLOW_POSTGRES_DSN": postgres.dsn}) as service:
             yield Bed(postgres, service)
 
@@ -86,6 +88,14 @@ async def _make(dsn: str, history: History) -> None:
         )
         await connection.execute("VACUUM (ANALYZE) telemetry_data", timeout=600)
         await connection.execute("VACUUM (ANALYZE) telemetry_series", timeout=600)
+    await store.close()
+
+
+async def _refresh(dsn: str) -> None:
+    """Compute figures of hours, lest the service does while it is measured."""
+    store = PostgresStore(dsn, 1, 600.0, _user_of)
+    await store.open()
+    await refresh(store)
     await store.close()
 
 

@@ -10,17 +10,26 @@ from typing import Final
 from google.protobuf.message import Message
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
+    AggregateTelemetryRequest,
     GetLatestTelemetryRequest,
     Order,
     QueryTelemetryRequest,
     TelemetryFilter,
 )
+from iotflow.telemetry.v1.telemetry_service_pb2 import Aggregation as Words
+from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregator import Aggregator
+from iotflow_server.query.results import Aggregation
+from iotflow_server.query.windows import FixedWindows
 from iotflow_server.stores.postgres.reader import PointReader
+from iotflow_server.stores.rollups import HOUR
 from iotflow_server.stores.selection import Selection, TimeRange
-from tests.bench.history import DAY, DEVICES_PER_USER, END, MINUTE, History
+from tests.bench.history import DAY, DEVICES_PER_USER, END, MEASUREMENTS, MINUTE, History
 
 _SERVICE: Final = "/iotflow.telemetry.v1.TelemetryService/"
 _PAGE_BYTES: Final = 3 << 20
+_MOST_POINTS: Final = 5_000_000
+_MOST_ROWS: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,33 @@ def _page_user(history: History, chance: random.Random) -> Query:
     return Query(request, _page(devices, TimeRange(), 1_000, descending=True))
 
 
+def _aggregate_30d_1h(history: History, chance: random.Random) -> Query:
+    device, name = chance.randint(1, history.devices), chance.choice(MEASUREMENTS)
+    return _hourly_means((device,), name, TimeRange(END - 30 * DAY, END))
+
+
+def _aggregate_fleet_1d(history: History, chance: random.Random) -> Query:
+    devices = tuple(range(1, history.devices + 1))
+    return _hourly_means(devices, chance.choice(MEASUREMENTS), TimeRange(END - DAY, END))
+
+
+def _hourly_means(devices: tuple[int, ...], name: str, bounds: TimeRange) -> Query:
+    request = AggregateTelemetryRequest(
+        filter=TelemetryFilter(device_ids=devices, measurements=[name]), aggregations=[Words.AGGREGATION_MEAN]
+    )
+    request.window.FromMicroseconds(HOUR)
+    request.filter.start_time.FromMicroseconds(bounds.start)
+    request.filter.end_time.FromMicroseconds(bounds.end)
+    query = AggregateQuery((Aggregation.MEAN,), FixedWindows(HOUR))
+    selection = Selection(devices, (name,), bounds)
+
+    async def read(reader: PointReader) -> object:
+        aggregator = Aggregator(query, bounds, max_points=_MOST_POINTS, max_rows=_MOST_ROWS)
+        return await aggregator.consume(reader.scan(selection, descending=False))
+
+    return Query(request, read)
+
+
 def _page(
     devices: tuple[int, ...], bounds: TimeRange, size: int, *, descending: bool
 ) -> Callable[[PointReader], Awaitable[object]]:
@@ -78,7 +114,19 @@ KINDS: Final = {
 }
 
 
+#: Of these the limit is another: the same computed of points.
+AGGREGATES: Final = {
+    "aggregate_30d_1h": Kind(f"{_SERVICE}AggregateTelemetry", _aggregate_30d_1h),
+    "aggregate_fleet_1d": Kind(f"{_SERVICE}AggregateTelemetry", _aggregate_fleet_1d),
+}
+
+
+def kind_of(key: str) -> Kind:
+    """The kind of query that a measure asks."""
+    return KINDS[key] if key in KINDS else AGGREGATES[key]
+
+
 def queries(key: str, history: History, count: int) -> list[Query]:
     """The same queries each time."""
     chance = random.Random(key)
-    return [KINDS[key].make(history, chance) for _ in range(count)]
+    return [kind_of(key).make(history, chance) for _ in range(count)]

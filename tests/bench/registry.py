@@ -18,6 +18,7 @@ _FILES: Final = (
     "ingest_growth",
     "memory_peak",
     "queries",
+    "aggregates",
     "query_under_ingest",
     "stream_export",
     "backfill",

@@ -15,6 +15,7 @@ from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.downsampling import Downsampling
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.query.errors import QueryError
+from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import SeriesInfo, TelemetryStore
 from tests.conformance import questions
@@ -23,6 +24,7 @@ from tests.conformance.dataset import DEVICES, NUMBERS, Dataset, load
 from tests.conformance.expected import table
 from tests.conformance.reading import NewDevice, facts
 from tests.support.batches import collect, exact, listed, points_of
+from tests.support.rollups import refresh
 
 MAX_ROWS = 2_000
 #: How many questions of each kind are asked; 2,150 in all.
@@ -47,10 +49,12 @@ def engine_on(store: TelemetryStore) -> QueryEngine:
 
 
 @pytest.fixture(scope="module")
-async def dataset(postgres_store: TelemetryStore, iotdb_store: TelemetryStore, new_device: NewDevice) -> Dataset:
+async def dataset(postgres_store: PostgresStore, iotdb_store: TelemetryStore, new_device: NewDevice) -> Dataset:
     """The data set, in both stores."""
     devices = tuple(new_device(owner) for owner in (0, 7, 7, 8))
-    return await load([postgres_store, iotdb_store], devices)
+    dataset = await load([postgres_store, iotdb_store], devices)
+    await refresh(postgres_store)
+    return dataset
 
 
 async def answers(engines: list[QueryEngine], ask: Callable[[QueryEngine], Coroutine[Any, Any, Any]]) -> list[Any]:

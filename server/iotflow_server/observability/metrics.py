@@ -70,6 +70,17 @@ class Metrics:
             "iotflow_shadow_read_seconds", "Duration of such reads, the same ones by both stores.", ["store", "method"],
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
+        self._rollup_lag = Gauge(
+            "iotflow_rollup_lag_seconds", "From the end of the last day that has figures of hours till now.",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._rollup_marks = Gauge(
+            "iotflow_rollup_marks", "Ranges of devices whose figures of hours are to be computed anew.",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._rolled_points = Counter(
+            "iotflow_rolled_points", "Points that figures of hours were computed of.", registry=registry
+        )
         #: How long writes of each store took of late.
         self.recent_writes = {store: RecentDurations() for store in StoreName}
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
@@ -122,6 +133,12 @@ class Metrics:
     def shadow_took(self, store: StoreName, method: str, seconds: float) -> None:
         """Tell how long a store took for it."""
         self._shadow_seconds.labels(store, method).observe(seconds)
+
+    def rollups_refreshed(self, lag_seconds: float, marks: int, points: int) -> None:
+        """Show how far figures of hours are behind, and count the points that they were computed of."""
+        self._rollup_lag.set(lag_seconds)
+        self._rollup_marks.set(marks)
+        self._rolled_points.inc(points)
 
     def watch_phase(self, current: Callable[[], Phase]) -> None:
         """Show the phase, asked for whenever metrics are read."""

@@ -13,7 +13,7 @@ from iotflow_server.query.errors import AggregateOverflowError
 from iotflow_server.query.estimates import deviations, means, percentiles, rates
 from iotflow_server.query.results import Aggregation, Cell, Percentile, Wanted
 from iotflow_server.query.series import SeriesPoints
-from iotflow_server.query.summary import Summary
+from iotflow_server.query.summary import PartFigures, Summary
 from iotflow_server.query.windows import Windows
 from iotflow_server.stores.batch import Kind
 
@@ -27,42 +27,51 @@ def aggregate(series: SeriesPoints, windows: Windows, wanted: Sequence[Wanted]) 
     return [_results(summary, each) for each in wanted]
 
 
+def aggregate_figures(figures: PartFigures, wanted: Sequence[Wanted]) -> list[list[Cell]]:
+    """The same for parts of which the figures alone are known; of MERGEABLE aggregations.
+
+    :raises AggregateOverflowError: a result that is an integer is beyond 64 bits.
+    """
+    return [MERGEABLE[each](figures) for each in wanted]
+
+
 def _results(summary: Summary, wanted: Wanted) -> list[Cell]:
     if isinstance(wanted, Percentile):
         return _numeric(percentiles(summary, wanted.percentile))
-    return _FUNCTIONS[wanted](summary)
+    return _OF_POINTS[wanted](summary) if wanted in _OF_POINTS else MERGEABLE[wanted](summary)
 
 
-def _count(summary: Summary) -> list[Cell]:
-    return [(Kind.INTEGER, count) for count in summary.counts.tolist()]
+def _count(figures: PartFigures) -> list[Cell]:
+    return [(Kind.INTEGER, count) for count in figures.counts.tolist()]
 
 
-def _min(summary: Summary) -> list[Cell]:
-    return _alike(summary, summary.least.tolist(), Aggregation.MIN)
+def _min(figures: PartFigures) -> list[Cell]:
+    return _alike(figures, figures.least.tolist(), Aggregation.MIN)
 
 
-def _max(summary: Summary) -> list[Cell]:
-    return _alike(summary, summary.greatest.tolist(), Aggregation.MAX)
+def _max(figures: PartFigures) -> list[Cell]:
+    return _alike(figures, figures.greatest.tolist(), Aggregation.MAX)
 
 
-def _range(summary: Summary) -> list[Cell]:
-    pairs = zip(summary.greatest.tolist(), summary.least.tolist(), strict=True)
-    return _alike(summary, [greatest - least for greatest, least in pairs], Aggregation.RANGE)
+def _range(figures: PartFigures) -> list[Cell]:
+    pairs = zip(figures.greatest.tolist(), figures.least.tolist(), strict=True)
+    return _alike(figures, [greatest - least for greatest, least in pairs], Aggregation.RANGE)
 
 
-def _sum(summary: Summary) -> list[Cell]:
-    if summary.is_integer:
-        return _alike(summary, summary.sums.totals, Aggregation.SUM)
-    ones = [1] * len(summary.starts)
-    return _numeric(odd or total for odd, total in zip(summary.odd.tolist(), summary.sums.over(ones), strict=True))
+def _sum(figures: PartFigures) -> list[Cell]:
+    if figures.is_integer:
+        return _alike(figures, figures.sums.at(0), Aggregation.SUM)
+    ones = [1] * len(figures.counts)
+    return _numeric(odd or total for odd, total in zip(figures.odd.tolist(), figures.sums.over(ones), strict=True))
 
 
-def _alike(summary: Summary, values: Sequence[int | float], aggregation: Aggregation) -> list[Cell]:
+def _alike(figures: PartFigures, values: Sequence[int | float], aggregation: Aggregation) -> list[Cell]:
     """Results of the kind that the series has."""
-    if not summary.is_integer:
+    if not figures.is_integer:
         return _numeric(values)
-    if not all(-(2**63) <= value < 2**63 for value in values):
-        raise AggregateOverflowError(summary.series.device_id, summary.series.measurement, aggregation.name)
+    for part, value in enumerate(values):
+        if not -(2**63) <= value < 2**63:
+            raise AggregateOverflowError(*figures.key_of(part), aggregation.name)
     return [(Kind.INTEGER, value) for value in values]
 
 
@@ -71,16 +80,19 @@ def _numeric(values: Iterable[float | None]) -> list[Cell]:
 
 
 _MEDIAN: Final = Percentile(Fraction(50))
-_FUNCTIONS: Final[Mapping[Aggregation, Callable[[Summary], list[Cell]]]] = {
-    Aggregation.MEAN: lambda summary: _numeric(means(summary)),
+#: Those that follow from figures which parts have together.
+MERGEABLE: Final[Mapping[Wanted, Callable[[PartFigures], list[Cell]]]] = {
+    Aggregation.MEAN: lambda figures: _numeric(means(figures)),
     Aggregation.SUM: _sum,
     Aggregation.COUNT: _count,
     Aggregation.MIN: _min,
     Aggregation.MAX: _max,
-    Aggregation.FIRST: lambda summary: summary.first,
-    Aggregation.LAST: lambda summary: summary.last,
-    Aggregation.MEDIAN: lambda summary: _results(summary, _MEDIAN),
-    Aggregation.STDDEV: lambda summary: _numeric(deviations(summary)),
+    Aggregation.FIRST: lambda figures: figures.first,
+    Aggregation.LAST: lambda figures: figures.last,
+    Aggregation.STDDEV: lambda figures: _numeric(deviations(figures)),
     Aggregation.RANGE: _range,
+}
+_OF_POINTS: Final[Mapping[Aggregation, Callable[[Summary], list[Cell]]]] = {
+    Aggregation.MEDIAN: lambda summary: _results(summary, _MEDIAN),
     Aggregation.RATE: lambda summary: _numeric(rates(summary)),
 }

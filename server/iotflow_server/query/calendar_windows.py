@@ -61,6 +61,11 @@ class CalendarWindows:
     unit: CalendarUnit
     zone: ZoneInfo
 
+    @property
+    def least_length(self) -> int:
+        """Microseconds of a day."""
+        return _DAY_US
+
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points."""
         starts, found, index = [], [], 0

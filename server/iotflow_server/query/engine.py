@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregator import Aggregator
 from iotflow_server.query.downsampler import downsampled
 from iotflow_server.query.downsampling import Downsampling
+from iotflow_server.query.figures import needed
 from iotflow_server.query.metadata import find_facts
 from iotflow_server.query.paging import PageQuery, read_page
 from iotflow_server.query.points import by_series, listed
 from iotflow_server.query.quality import QualityFlags, rows_of_quality
 from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
+from iotflow_server.query.rolled import RolledAggregation
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.query.timestamp_limit import first_rows
 from iotflow_server.query.tokens import decode_token, encode_token, query_digest
+from iotflow_server.query.windows import Windowing
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.points import Points
+from iotflow_server.stores.rollups import HOUR, Figure
 from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import TelemetryStore
 
@@ -127,6 +131,10 @@ class QueryEngine:
         store = self._primary()
         limits = {"max_points": self._max_aggregate_points, "max_rows": self._max_aggregate_rows}
         aggregator = Aggregator(query, selection.time_range, **limits)
+        selection = _scoped(selection, Scope.DATA)
+        if store.rollups is not None and (figures := _figures_for(query, aggregator.windowing)):
+            rolled = RolledAggregation(store, store.rollups, aggregator, query.wanted, figures)
+            return AggregateTable(await rolled.rows(selection), store.name)
         scope = Scope.DATA if query.quality is None else Scope.BOTH
         async with closing(store.scan(_scoped(selection, scope))) as batches:
             return AggregateTable(await aggregator.consume(batches), store.name)
@@ -136,6 +144,13 @@ class QueryEngine:
         store = self._primary()
         found = await store.list_series(sorted(set(device_ids)), count_points=count_points)
         return SeriesList(tuple(found), store.name)
+
+
+def _figures_for(query: AggregateQuery, windowing: Windowing) -> Collection[Figure] | None:
+    """The figures of hours of which the answer follows; None where it needs points."""
+    if query.quality is not None or windowing.least_length < HOUR:
+        return None
+    return needed(query.wanted)
 
 
 def _scoped(selection: Selection, scope: Scope) -> Selection:

@@ -9,22 +9,24 @@ from typing import Final
 import numpy as np
 
 from iotflow_server.query.exact import between, square_root, sums
-from iotflow_server.query.summary import Summary
+from iotflow_server.query.summary import PartFigures, Summary
 
 _MICROSECONDS: Final = 1_000_000
 
 
-def means(summary: Summary) -> list[float]:
+def means(figures: PartFigures) -> list[float]:
     """The mean of each part."""
-    found = summary.sums.over(summary.counts.tolist())
-    return [odd or mean for odd, mean in zip(summary.odd.tolist(), found, strict=True)]
+    found = figures.sums.over(figures.counts.tolist())
+    return [odd or mean for odd, mean in zip(figures.odd.tolist(), found, strict=True)]
 
 
-def deviations(summary: Summary) -> list[float | None]:
+def deviations(figures: PartFigures) -> list[float | None]:
     """The standard deviation of the sample; None of a single point."""
-    sums, squares = summary.sums, summary.square_sums
-    up, down = max(squares.exponent, 0), max(-squares.exponent, 0)
-    parts = zip(summary.counts.tolist(), sums.totals, squares.totals, summary.odd.tolist(), strict=True)
+    # The exponent of squares is to be twice that of sums, so that both make one.
+    exponent = min(figures.sums.exponent, figures.square_sums.exponent // 2)
+    sums, squares = figures.sums.at(exponent), figures.square_sums.at(2 * exponent)
+    up, down = max(2 * exponent, 0), max(-2 * exponent, 0)
+    parts = zip(figures.counts.tolist(), sums, squares, figures.odd.tolist(), strict=True)
     return [_deviation(*part, up, down) for part in parts]
 
 
@@ -61,5 +63,4 @@ def _deviation(count: int, total: int, square: int, odd: float, up: int, down: i
         return None
     if odd:
         return math.nan
-    # The exponent of squares is twice that of sums, so both make one.
     return square_root((count * square - total * total) << up, count * (count - 1) << down)

@@ -7,6 +7,7 @@ up, the least of the least is the least. Nothing is computed before it is asked 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,32 @@ from iotflow_server.query.exact import ExactSums, Floats, Integers, Numbers, Sta
 from iotflow_server.query.ordering import ranks, sorted_parts, values_of
 from iotflow_server.query.results import Cell
 from iotflow_server.query.series import SeriesPoints
+from iotflow_server.stores.points import SeriesKey
+
+
+class PartFigures(Protocol):
+    """Figures of parts of series, one entry of each array and list for each part; described at :class:`Summary`."""
+
+    @property
+    def counts(self) -> NDArray[np.intp]: ...
+    @property
+    def first(self) -> list[Cell]: ...
+    @property
+    def last(self) -> list[Cell]: ...
+    @property
+    def is_integer(self) -> bool: ...
+    @property
+    def least(self) -> Numbers: ...
+    @property
+    def greatest(self) -> Numbers: ...
+    @property
+    def odd(self) -> Floats: ...
+    @property
+    def sums(self) -> ExactSums: ...
+    @property
+    def square_sums(self) -> ExactSums: ...
+    def key_of(self, part: int) -> SeriesKey:
+        """The series of a part."""
 
 
 class Summary:
@@ -36,6 +63,10 @@ class Summary:
     def ends(self) -> Starts:
         """The place of the last point."""
         return self.starts + self.counts - 1
+
+    def key_of(self, part: int) -> SeriesKey:
+        """The series, which is that of all parts."""
+        return SeriesKey(self.series.device_id, self.series.measurement)
 
     @cached_property
     def first(self) -> list[Cell]:

@@ -34,6 +34,10 @@ class Windows:
 class Windowing(Protocol):
     """A way to part time into windows without gaps."""
 
+    @property
+    def least_length(self) -> int:
+        """Microseconds that hardly a window lasts less than."""
+
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points, of ascending timestamps (at least one)."""
 
@@ -49,6 +53,11 @@ class WholeRange:
     """One window, which is the range."""
 
     time_range: TimeRange
+
+    @property
+    def least_length(self) -> int:
+        """Microseconds from the start of the range to its end."""
+        return self.time_range.end - self.time_range.start
 
     def split(self, timestamps: Timestamps) -> Windows:
         """The range, whatever the points."""
@@ -66,6 +75,11 @@ class FixedWindows:
 
     length: int
     origin: int = 0
+
+    @property
+    def least_length(self) -> int:
+        """The length."""
+        return self.length
 
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points."""

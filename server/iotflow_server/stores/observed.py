@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.rollups import RollupReader
 from iotflow_server.stores.selection import PointKey, Selection
 from iotflow_server.stores.store import SeriesInfo, SeriesType, TelemetryStore
 
@@ -29,6 +30,11 @@ class ObservedStore:
     def name(self) -> StoreName:
         """Which store this is."""
         return self._store.name
+
+    @property
+    def rollups(self) -> RollupReader | None:
+        """Figures that it keeps beside points."""
+        return self._store.rollups
 
     async def open(self) -> None:
         """Connect and make ready."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Batch, Kind, Timestamps
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.rollups import RollupReader
 from iotflow_server.stores.selection import PointKey, Selection
 
 #: Tells the owner of a device by the registry, 0 where it has none.
@@ -66,6 +67,10 @@ class TelemetryStore(Protocol):
     @property
     def name(self) -> StoreName:
         """Which store this is."""
+
+    @property
+    def rollups(self) -> RollupReader | None:
+        """Figures that it keeps beside points; None where it keeps none."""
 
     async def open(self) -> None:
         """Connect and make ready (schema included). Idempotent."""

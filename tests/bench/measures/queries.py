@@ -31,10 +31,11 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
         Worker(StatementLoad, bed.postgres.dsn, measure.key, history, count, CALLERS) as statements,
     ):
         rounds = interleave(lambda _: queries.run(), lambda _: statements.run(), scale.rounds, CpuMeter(bed.processes))
-    return _latency_result(measure, rounds)
+    return latency_result(measure, rounds)
 
 
-def _latency_result(measure: Measure, rounds: Sequence[Round]) -> Result:
+def latency_result(measure: Measure, rounds: Sequence[Round]) -> Result:
+    """The 95th percentile, and how it compares with that of the limit."""
     ratios = [one.subject.run.more["p95"] / one.limit.run.more["p95"] for one in rounds]
     subject, limit = _details([one.subject for one in rounds]), _details([one.limit for one in rounds])
     return Result(

@@ -57,6 +57,11 @@ class IotdbStore:
         """Which store this is."""
         return StoreName.IOTDB
 
+    @property
+    def rollups(self) -> None:
+        """It keeps no figures."""
+        return None
+
     async def open(self) -> None:
         """Connect; the older system's data stay as they are, and series are made by the first write.
 

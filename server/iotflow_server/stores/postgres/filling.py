@@ -19,6 +19,7 @@ from iotflow_server.stores.postgres.catalogue import SeriesCatalogue, insert_ser
 from iotflow_server.stores.postgres.copying import Load, copy_into
 from iotflow_server.stores.postgres.gathering import table_of
 from iotflow_server.stores.postgres.generations import change_generations
+from iotflow_server.stores.postgres.marks import Marks
 from iotflow_server.stores.postgres.packed import unpack_timestamps
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
@@ -43,6 +44,7 @@ class PointFiller:
         self, dsn: str, connections: int, timeout: float, owner_of: OwnerLookup, *, keeps_generations: bool = False
     ) -> None:
         self._pool = PostgresPool(dsn, connections, timeout)
+        self._marks = Marks(self._pool)
         self._owner_of = owner_of
         self._partitions = Partitions()
         self._catalogue = SeriesCatalogue()
@@ -54,10 +56,12 @@ class PointFiller:
         async with self._pool.session() as connection:
             # Of the connection that copies, so that no lock is lost while a copy goes on.
             await connection.execute(_KEEP_DELETES_AWAY, _DEVICE_LOCK, sorted(set(device_ids)))
+            await self._marks.look(connection)
             yield Filling(
                 connection,
                 self._pool.timeout,
                 self._partitions,
+                self._marks,
                 self._catalogue,
                 self._owner_of,
                 keeps_generations=self._keeps_generations,
@@ -76,6 +80,7 @@ class Filling:
         connection: Connection,
         timeout: float,
         partitions: Partitions,
+        marks: Marks,
         catalogue: SeriesCatalogue,
         owner_of: OwnerLookup,
         *,
@@ -85,6 +90,7 @@ class Filling:
         self._timeout = timeout
         self._keeps_generations = keeps_generations
         self._partitions = partitions
+        self._marks = marks
         self._catalogue = catalogue
         self._owner_of = owner_of
 
@@ -157,6 +163,8 @@ class Filling:
         async with transaction(self._connection):
             if self._keeps_generations:
                 await change_generations(self._connection, load.frame.devices)
+            if (late := self._marks.late(load.frame)) is not None:
+                await self._marks.mark(self._connection, late)
             yield
 
 

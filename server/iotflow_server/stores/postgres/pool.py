@@ -19,6 +19,7 @@ Connection = asyncpg.pool.PoolConnectionProxy
 
 #: A transaction whose process or machine has vanished lets go of its locks after so long.
 _IDLE_SECONDS: Final = 60
+_TELL: Final = "SELECT set_config('iotflow.marked_before', $1::timestamptz::text, false)"
 _UNREADABLE: Final = "a DSN that is not of the form postgresql://user:password@host:port/database"
 
 
@@ -32,6 +33,7 @@ class PostgresPool:
         self.timeout = timeout
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
+        self._marked_before: int | None = None
         #: Where the server is, without user and password.
         self.place = _place(dsn)
 
@@ -48,7 +50,7 @@ class PostgresPool:
                     max_size=self._size,
                     timeout=self.timeout,
                     command_timeout=self.timeout,
-                    init=use_microseconds,
+                    init=self._prepare,
                     reset=_nothing_to_reset,
                     max_inactive_connection_lifetime=60,
                     server_settings={
@@ -96,6 +98,21 @@ class PostgresPool:
             finally:
                 if not connection.is_closed():
                     await connection.reset(timeout=self.timeout)
+                    await self._tell(connection)
+
+    async def tell_marked_before(self, moment: int) -> None:
+        """Tell the server from now on, by every connection, that changes before a moment are marked; see marks.py."""
+        self._marked_before = moment
+        if self._pool is not None:
+            await self._pool.expire_connections()
+
+    async def _prepare(self, connection: asyncpg.Connection) -> None:
+        await use_microseconds(connection)
+        await self._tell(connection)
+
+    async def _tell(self, connection: asyncpg.Connection | Connection) -> None:
+        if self._marked_before is not None:
+            await connection.execute(_TELL, self._marked_before)
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ _PARTING_SECONDS: Final = 2.0
 #: Every statement is about few series by the primary key, however many partitions there are. To plan that anew for
 #: each call would take longer than to do it, and a sort or a bitmap would read a whole range where its beginning is
 #: asked for.
-_PLANNING: Final = {
+PLANNING: Final = {
     "plan_cache_mode": "force_generic_plan",
     "enable_bitmapscan": "off",
     "enable_sort": "off",
@@ -108,7 +108,7 @@ class ReadConnections:
                 "statement_timeout": f"{int(self._timeout * 1000) + 1000}ms",
                 "client_connection_check_interval": "500ms",
                 "tcp_keepalives_idle": f"{int(_IDLE_SECONDS)}",
-                **_PLANNING,
+                **PLANNING,
             },
         )
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,14 @@ from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.digests import read_digests
 from iotflow_server.stores.postgres.filling import PointFiller
 from iotflow_server.stores.postgres.generations import Generations, change_generations
+from iotflow_server.stores.postgres.marks import Marks
 from iotflow_server.stores.postgres.migrations import migrate
 from iotflow_server.stores.postgres.partitions import Partitions
-from iotflow_server.stores.postgres.pool import PostgresPool, transaction
+from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
 from iotflow_server.stores.postgres.read_connections import ReadConnections
 from iotflow_server.stores.postgres.reader import PointReader
+from iotflow_server.stores.postgres.rollup_reader import PostgresRollupReader
+from iotflow_server.stores.postgres.rollup_work import RollupWork, rollup_work
 from iotflow_server.stores.postgres.stream_writers import forget_old
 from iotflow_server.stores.postgres.writer import PointWriter
 from iotflow_server.stores.selection import PointKey, Scope, Selection, TimeRange
@@ -48,12 +52,17 @@ class PostgresStore:
         """
         self._dsn = dsn
         self.pool = PostgresPool(dsn, pool_size, timeout)
+        self._dsn = dsn
         self._read_connections = ReadConnections(dsn, self.pool.place, read_connections, timeout)
         self._owner_of = owner_of
         self._partitions = Partitions()
         self._keeps_generations = keeps_generations
-        self._writer = PointWriter(self.pool, self._partitions, owner_of, keeps_generations=keeps_generations)
+        self._marks = Marks(self.pool)
+        self._writer = PointWriter(
+            self.pool, self._partitions, self._marks, owner_of, keeps_generations=keeps_generations
+        )
         self._reader = PointReader(self._read_connections)
+        self._rollups = PostgresRollupReader(self._read_connections)
         #: Whether results that were computed of points here are still good.
         self.generations = Generations(self.pool, self._read_connections)
         self._is_ready = False
@@ -64,11 +73,20 @@ class PostgresStore:
         """Which store this is."""
         return StoreName.POSTGRES
 
+    @property
+    def rollups(self) -> PostgresRollupReader:
+        """Figures of hours."""
+        return self._rollups
+
     def filler(self, connections: int) -> PointFiller:
         """What fills in missing points by connections of its own; they come on top of all others."""
         return PointFiller(
             self._dsn, connections, self.pool.timeout, self._owner_of, keeps_generations=self._keeps_generations
         )
+
+    def rollup_work(self) -> AbstractAsyncContextManager[RollupWork]:
+        """A connection to refresh the figures of hours by."""
+        return rollup_work(self._dsn, self.pool.place, self.pool.timeout)
 
     async def open(self) -> None:
         """Connect, bring the schema up to date and make partitions ahead."""
@@ -131,12 +149,25 @@ class PostgresStore:
         devices = sorted(set(selection.device_ids))
         measurements = None if selection.measurements is None else list(selection.measurements)
         bounds = (selection.time_range.start, selection.time_range.end)
-        async with self.pool.connection() as connection, transaction(connection):
+        async with self.pool.connection() as connection:
+            await self._marks.look(connection)
+            await self._delete(connection, selection.scope, devices, measurements, bounds)
+
+    async def _delete(
+        self,
+        connection: Connection,
+        scope: Scope,
+        devices: list[int],
+        measurements: list[str] | None,
+        bounds: tuple[int, int],
+    ) -> None:
+        async with transaction(connection):
             if self._keeps_generations:
                 await change_generations(connection, devices)
-            if selection.scope is not Scope.METADATA:
+            if scope is not Scope.METADATA:
+                await self._marks.mark_range(connection, devices, *bounds)
                 await connection.execute(sql.DELETE_DATA, devices, measurements, *bounds)
-            if selection.scope is not Scope.DATA:
+            if scope is not Scope.DATA:
                 await connection.execute(sql.DELETE_METADATA, devices, *bounds)
 
     async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:

@@ -15,6 +15,7 @@ from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import SeriesCatalogue, insert_series
 from iotflow_server.stores.postgres.copying import Load, copy_into
 from iotflow_server.stores.postgres.generations import change_generations
+from iotflow_server.stores.postgres.marks import Marks
 from iotflow_server.stores.postgres.overwriters import Overwriters
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
@@ -36,9 +37,16 @@ class PointWriter:
     """Writes batches, each call in one transaction."""
 
     def __init__(
-        self, pool: PostgresPool, partitions: Partitions, owner_of: OwnerLookup, *, keeps_generations: bool
+        self,
+        pool: PostgresPool,
+        partitions: Partitions,
+        marks: Marks,
+        owner_of: OwnerLookup,
+        *,
+        keeps_generations: bool,
     ) -> None:
         self._pool = pool
+        self._marks = marks
         self._partitions = partitions
         self._owner_of = owner_of
         self._keeps_generations = keeps_generations
@@ -61,6 +69,7 @@ class PointWriter:
         if not copied.tables and not replaced.tables:
             return
         async with self._pool.connection() as connection:
+            await self._marks.look(connection)
             try:
                 await self._store(connection, frame, copied, replaced)
             except asyncpg.CheckViolationError:
@@ -87,7 +96,8 @@ class PointWriter:
 
     async def _copy(self, connection: Connection, load: Load) -> None:
         with self._catalogue.remembering(load.frame) as new:
-            if not new and len(load.tables) == 1 and not self._keeps_generations:
+            is_plain = not new and len(load.tables) == 1 and not self._keeps_generations
+            if is_plain and self._marks.late(load.frame) is None:
                 # One statement is a transaction, and costs two round trips less.
                 await self._copy_all(connection, load)
                 return
@@ -137,6 +147,8 @@ class PointWriter:
         async with transaction(connection):
             if self._keeps_generations:
                 await change_generations(connection, [device for load in loads for device in load.frame.devices])
+            for late in filter(None, (self._marks.late(load.frame) for load in loads)):
+                await self._marks.mark(connection, late)
             yield
 
     async def _copy_all(self, connection: Connection, load: Load) -> None:

@@ -1,0 +1,74 @@
+"""What a store may keep beside points: figures of their hours, which it does not understand (query/figures.py does)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Kind, Timestamps
+from iotflow_server.stores.points import SeriesKey
+from iotflow_server.stores.selection import Selection
+
+#: Microseconds.
+HOUR: Final = 3_600_000_000
+DAY: Final = 24 * HOUR
+
+
+class Figure(enum.StrEnum):
+    """What is kept of an hour. The names are those of columns in PostgreSQL."""
+
+    COUNTS = "counts"
+    SUMS = "sums"
+    SQUARES = "squares"
+    ODDS = "odds"
+    LEASTS = "leasts"
+    GREATESTS = "greatests"
+    FIRSTS = "firsts"
+    LASTS = "lasts"
+
+
+@dataclass(frozen=True, slots=True)
+class RolledDay:
+    """The packed figures of the hours of one day in UTC, which begins at ``day``, that hold points.
+
+    ``hours`` has a bit for each of them. Figures that were not asked for are left out, and ODDS where all are 0.0.
+    """
+
+    day: int
+    hours: int
+    figures: Mapping[Figure, bytes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Where figures cannot be trusted: parallel arrays of devices (0: all), first moments and ends."""
+
+    device_ids: NDArray[np.int32]
+    starts: Timestamps
+    stops: Timestamps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RolledSeries:
+    """Series that are selected, by key, with their kind (None: several) and days; and what to trust of these.
+
+    Hours that end no later than ``until`` and that no mark touches are as their figures say, empty where they have
+    none. All of it is as of one moment.
+    """
+
+    kinds: Mapping[SeriesKey, Kind | None]
+    days: Mapping[SeriesKey, Sequence[RolledDay]]
+    until: int
+    marks: Marks
+
+
+class RollupReader(Protocol):
+    """Reads figures."""
+
+    async def read(self, selection: Selection, figures: Collection[Figure]) -> RolledSeries:
+        """Return figures of the data series of a selection, whole days. Raises what the store's other methods do."""
