@@ -9,9 +9,10 @@ from typing import Final
 from iotflow_server.migration.difference import series_of
 from iotflow_server.migration.jobs.work import JobControl
 from iotflow_server.migration.verification.differences import Differences, differences_of
-from iotflow_server.migration.verification.parts import before, first_part, selection_of
+from iotflow_server.migration.verification.parts import before, first_pages, first_part, selection_of
 from iotflow_server.stores.batch import Batch, is_metadata
 from iotflow_server.stores.digest import Digesting, digest_of
+from iotflow_server.stores.history import History, Part
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import TimeRange
 from iotflow_server.stores.store import TelemetryStore
@@ -29,11 +30,6 @@ class Pair:
     primary: TelemetryStore
     secondary: TelemetryStore
 
-    @property
-    def iotdb(self) -> TelemetryStore:
-        """The one that is IoTDB."""
-        return self.primary if self.primary.name is StoreName.IOTDB else self.secondary
-
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -48,9 +44,15 @@ class Comparison:
     """Compares the series of ``names`` (None: all). Metadata is compared whatever the names."""
 
     def __init__(
-        self, pair: Pair, digesting: Digesting, control: JobControl, names: Collection[str] | None = None
+        self,
+        pair: Pair,
+        history: History,
+        digesting: Digesting,
+        control: JobControl,
+        names: Collection[str] | None = None,
     ) -> None:
         self._pair = pair
+        self._history = history
         self._digesting = digesting
         self._control = control
         self._names = None if names is None else set(names)
@@ -64,8 +66,8 @@ class Comparison:
             start = bucket.time_range.end
 
     async def _bucket(self, device_id: int, time_range: TimeRange) -> Bucket:
-        selection = selection_of(device_id, self._wanted(), time_range)
-        batches, end = await first_part(self._pair.iotdb, selection, BUCKET_POINTS)
+        names = None if self._names is None else tuple(sorted(self._names))
+        batches, end = await first_pages(self._history, Part(device_id, time_range, names), BUCKET_POINTS)
         part = TimeRange(time_range.start, end)
         points = _count(batches)
         await self._control.pace(StoreName.IOTDB, points)
@@ -107,10 +109,6 @@ class Comparison:
             await self._control.pace(self._pair.secondary.name, _count(secondary))
             found |= differences_of(device_id, before(primary, start), secondary)
         return found, start
-
-    def _wanted(self) -> set[str] | None:
-        # A name of metadata makes sure that metadata is read too.
-        return None if self._names is None else {*self._names, "meta_"}
 
     def _is_wanted(self, name: str) -> bool:
         return self._names is None or name in self._names or is_metadata(name)

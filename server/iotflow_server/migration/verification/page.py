@@ -14,7 +14,8 @@ _STYLE: Final = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733 }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #d8dee6; overflow-wrap: anywhere }
+th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #d8dee6; vertical-align: top }
+td { overflow-wrap: anywhere }
 td.number { text-align: right } .good { color: #17703a } .bad { color: #a3212c }
 svg { width: 100%; height: auto } rect { fill: #b8443c } text { font-size: 11px; fill: #4a5766 }
 """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 import numpy as np
 
 from iotflow_server.stores.batch import Batch, is_metadata
 from iotflow_server.stores.closing import closing
+from iotflow_server.stores.history import History, HistoryPage, Part
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
 
@@ -28,16 +29,31 @@ def selection_of(device_id: int, names: Collection[str] | None, time_range: Time
 
 async def first_part(store: TelemetryStore, selection: Selection, points: int) -> tuple[list[Batch], int]:
     """The first points of one device, about ``points``, and up to where (exclusive) these are all that it has."""
+    return await _first(store.scan(selection), selection.time_range.end, points)
+
+
+async def first_pages(history: History, part: Part, points: int) -> tuple[list[Batch], int]:
+    """The same, read in bulk and with all metadata."""
+    return await _first(_batches(history.pages(part)), part.time_range.end, points)
+
+
+async def _batches(pages: AsyncIterator[HistoryPage]) -> AsyncIterator[Batch]:
+    async with closing(pages) as found:
+        async for page in found:
+            yield page.batch
+
+
+async def _first(scan: AsyncIterator[Batch], end: int, points: int) -> tuple[list[Batch], int]:
     parts: list[Batch] = []
     count = nbytes = 0
-    async with closing(store.scan(selection)) as batches:
+    async with closing(scan) as batches:
         async for batch in batches:
             parts.append(batch)
             count += sum(map(len, batch.columns))
             nbytes += batch.nbytes
             if count >= points or nbytes >= _PART_BYTES:
                 return parts, int(batch.timestamps[-1]) + 1
-    return parts, selection.time_range.end
+    return parts, end
 
 
 def before(batches: list[Batch], end: int) -> list[Batch]:

@@ -85,7 +85,7 @@ class Verification:
         """Compare a range of a device."""
         pair = self._pair()
         names = self._scope.measurements or None
-        comparison = Comparison(pair, self._parts.digesting, self._control, names)
+        comparison = Comparison(pair, self._parts.history, self._parts.digesting, self._control, names)
         lossy = await self._lossy_series()
         device_id = int(chunk.payload["device_id"])
         time_range = TimeRange(chunk.payload["start_us"], chunk.payload["end_us"])
