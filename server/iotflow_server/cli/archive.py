@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Final
+from types import ModuleType
+from typing import Annotated, Final
 
-import pyarrow.parquet  # noqa: F401  # the group is not offered without it
 import typer
-
-from iotflow_server.access.postgres_devices import PostgresDevices
-from iotflow_server.access.registry import RegisteredDevice
-from iotflow_server.migration.archive.checking import compare
-from iotflow_server.migration.archive.manifest import ArchiveError, Manifest, check_files, read_manifest
-from iotflow_server.migration.archive.restoring import owners_of, restore
-from iotflow_server.stores.errors import StoreError
-from iotflow_server.stores.postgres.store import PostgresStore
 
 archive: Final = typer.Typer(
     help="Check an archive of IoTDB's history, and bring it back.",
@@ -29,10 +18,6 @@ Folder = Annotated[Path, typer.Argument(help="Folder that holds manifest.json.",
 Dsn = Annotated[
     str, typer.Option("--dsn", envvar="IOTFLOW_POSTGRES_DSN", help="PostgreSQL, as a URL; best by its variable.")
 ]
-_LACKING: Final = 3
-_CONNECTIONS: Final = 2
-_TIMEOUT_SECONDS: Final = 60.0
-_SHOWN: Final = 20
 
 
 @archive.command()
@@ -43,81 +28,27 @@ def verify(
 ) -> None:
     """Check the files by their digests, and each of their points against PostgreSQL."""
     _require(dsn, is_needed=not files_only)
-    _run(_verify(folder, "" if files_only else dsn))
+    work = _work()
+    work.run_work(work.verify_archive(folder, "" if files_only else dsn))
 
 
-@archive.command(name="restore")
-def restore_command(folder: Folder, dsn: Dsn = "") -> None:
+@archive.command()
+def restore(folder: Folder, dsn: Dsn = "") -> None:
     """Fill PostgreSQL with what it lacks of an archive; points that are there stay as they are."""
     _require(dsn, is_needed=True)
-    _run(_restore(folder, dsn))
+    work = _work()
+    work.run_work(work.restore_archive(folder, dsn))
 
 
-async def _verify(folder: Path, dsn: str) -> None:
-    manifest = await _sound(folder)
-    typer.echo(f"{len(manifest.files):,} files with {manifest.points:,} points are as they were written")
-    if not dsn:
-        return
-    async with _opened(dsn, manifest) as store:
-        result = await compare(folder, manifest, store)
-    if result.differing:
-        _lacking(
-            f"PostgreSQL lacks {result.differing:,} of {result.points:,} points, or has them otherwise", result.samples
-        )
-    typer.echo(f"PostgreSQL has all {result.points:,} of them, value by value")
-
-
-async def _restore(folder: Path, dsn: str) -> None:
-    manifest = await _sound(folder)
-    async with _opened(dsn, manifest) as store:
-        now = datetime.now(UTC)
-        devices = [RegisteredDevice(device, user, now) for device, user in owners_of(manifest).items()]
-        await PostgresDevices(store.pool).insert(devices)
-        filler = store.filler(_CONNECTIONS)
-        try:
-            result = await restore(folder, manifest, filler)
-        finally:
-            await filler.close()
-    if result.refused:
-        named = [f"device {point.device_id}, {point.name!r}: {point.message}" for point in result.refused]
-        _lacking(f"PostgreSQL does not take {len(named):,} of {result.points:,} points", named)
-    typer.echo(f"PostgreSQL has {result.points:,} points of the archive")
-
-
-async def _sound(folder: Path) -> Manifest:
-    """The manifest of an archive whose files are whole."""
-    manifest = await asyncio.to_thread(read_manifest, folder)
-    if troubles := await asyncio.to_thread(check_files, folder, manifest.files):
-        _lacking(f"{len(troubles):,} of {len(manifest.files):,} files are not as they were written", troubles)
-    return manifest
-
-
-@asynccontextmanager
-async def _opened(dsn: str, manifest: Manifest) -> AsyncIterator[PostgresStore]:
-    owners = owners_of(manifest)
-    store = PostgresStore(dsn, _CONNECTIONS, _TIMEOUT_SECONDS, lambda device: owners.get(device, 0), _CONNECTIONS)
+def _work() -> ModuleType:
+    # Every `iotflow` loads this group: what takes long to import waits until it is needed.
     try:
-        await store.open()
-        yield store
-    finally:
-        await store.close()
+        from iotflow_server.cli import archive_work
+    except ModuleNotFoundError as error:
+        sys.exit(f"iotflow: {error.name} is not installed: pip install 'iotflow-telemetry[server,archive]'")
+    return archive_work
 
 
 def _require(dsn: str, *, is_needed: bool) -> None:
     if is_needed and not dsn:
         raise typer.BadParameter("name PostgreSQL with --dsn or IOTFLOW_POSTGRES_DSN")
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        asyncio.run(work)
-    except (ArchiveError, StoreError, OSError) as error:
-        typer.echo(f"iotflow: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-def _lacking(what: str, samples: list[str]) -> None:
-    typer.echo(f"iotflow: {what}", err=True)
-    for sample in samples[:_SHOWN]:
-        typer.echo(f"  {sample}", err=True)
-    raise typer.Exit(_LACKING)

@@ -1,4 +1,4 @@
-"""Commands that are there where more than the client is installed."""
+"""Groups of commands that installed packages add to ``iotflow``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ import typer
 
 
 def further_groups() -> Iterator[tuple[str, typer.Typer]]:
-    """Yield the groups of commands that installed packages offer, by name."""
+    """Yield them by name."""
     for entry in entry_points(group="iotflow.commands"):
-        try:
-            yield entry.name, entry.load()
-        except ModuleNotFoundError:
-            # The wheel holds the server too; without its extras only the client's commands are there.
-            continue
+        yield entry.name, entry.load()
