@@ -19,20 +19,24 @@ from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError, explained, lock_folder, postgres_dsn
 from iotflow_server.ingest.ingest import Ingest
 from iotflow_server.kept_results import kept_results
+from iotflow_server.migration.agent import FleetAgent
 from iotflow_server.migration.archive.evidence import ArchiveEvidence
 from iotflow_server.migration.archive.offering import offer_archives
 from iotflow_server.migration.backfill.backfill import Backfills
 from iotflow_server.migration.backfill.evidence import BackfillEvidence
 from iotflow_server.migration.controller import MigrationController
+from iotflow_server.migration.dirty_ranges import DirtyRanges
+from iotflow_server.migration.first_state import first_state
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.job_table import JobTable
-from iotflow_server.migration.jobs.parts import JobParts, instance_id
+from iotflow_server.migration.jobs.parts import JobParts
 from iotflow_server.migration.jobs.spec import JobKind
 from iotflow_server.migration.jobs.strain import LiveStrain
 from iotflow_server.migration.journal import DirtyJournal
-from iotflow_server.migration.phase_state import PhaseState
-from iotflow_server.migration.postgres_phases import PostgresPhases
+from iotflow_server.migration.position import PositionFile
+from iotflow_server.migration.postgres_dirty import PostgresDirty
+from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.migration.verification.correcting import HoldingCorrector
 from iotflow_server.migration.verification.evidence import ComparisonEvidence
@@ -48,6 +52,7 @@ from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.observed import ObservedStore
+from iotflow_server.stores.postgres.device_locks import DeviceLocks
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.postgres.stream_writers import StreamWriters
 from iotflow_server.stores.store import OwnerLookup, TelemetryStore
@@ -109,38 +114,54 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     def owner_of(device_id: int) -> int:
         return registry.owner(device_id)
 
-    # A worker hears on one connection of what others do.
-    postgres = await _postgres(settings, settings.postgres_pool_size + is_worker, stack, owner_of)
-    state = PhaseState(PostgresPhases(postgres.pool), settings.data_dir / "phase.json")
-    known = await state.load(settings.first_phase)
+    # One more: to hear of what others do.
+    postgres = await _postgres(settings, settings.postgres_pool_size + 1, stack, owner_of)
+    fleet, file = PostgresFleet(postgres.pool), PositionFile(settings.data_dir)
+    known, stance = await first_state(fleet, file.read(), settings.first_phase)
     _log.info("phase known", action="phase_known", phase=str(known.phase), epoch=known.epoch)
     stores = {
         store.name: ObservedStore(store, metrics.time_store)
         for store in (postgres, _iotdb(settings, known.phase, owner_of))
         if store is not None
     }
-    journal = DirtyJournal(settings.data_dir / "dirty.sqlite")
+    journal = DirtyJournal(settings.data_dir / "dirty.sqlite", settings.max_dirty_ranges)
     stack.callback(journal.close)
-    router = Router(known.phase, stores, journal, settings.secondary_patience_seconds)
+    dirty = DirtyRanges(journal, PostgresDirty(postgres.pool, file.instance_id(), settings.max_dirty_ranges))
+    locks = DeviceLocks(postgres.pool)
+    router = Router(stance, stores, dirty, locks, settings.secondary_patience_seconds)
     metrics.watch_phase(lambda: router.phase)
     for name in stores:
-        metrics.watch_dirty_ranges(name, partial(journal.count, name))
+        metrics.watch_dirty_ranges(name, partial(_dirty_ranges, journal, name))
     build = _shared_registry if is_worker else _own_registry
     registry, begin = build(settings, postgres, router, stack)
     await _open(stores, router, stack)
-    await state.enter()
+    if known.epoch == 0:
+        known = await fleet.first(known.phase)
     await begin()
 
     fence = Fence(StreamWriters(postgres.pool), lambda: router.phase)
     ingest = Ingest(router, fence, settings.max_inflight_bytes)
     metrics.watch_inflight_bytes(lambda: ingest.budget.used)
+    repairer = Repairer(router, journal, dirty.shared, locks)
+    agent = FleetAgent(
+        fleet,
+        file,
+        known,
+        router,
+        dirty,
+        ingest.quiesced,
+        repairer,
+        name=settings.known_as,
+        patience_seconds=settings.transition_patience_seconds,
+    )
+    await agent.start(postgres.pool)
+    stack.push_async_callback(agent.stop)
     ingest.start()
     stack.push_async_callback(ingest.stop)
-    repairer = Repairer(router, journal, ingest.holding)
     repairer.start()
     stack.push_async_callback(repairer.stop)
     lag = partial(_lag, router, journal)
-    jobs = _jobs(settings, postgres, state, metrics, lag)
+    jobs = _jobs(settings, postgres, agent, metrics, lag)
     if StoreName.IOTDB in stores:
         history = _history(settings, registry.owner, stack)
         _offer_backfill(settings, jobs, history, router, postgres, registry, stack)
@@ -149,12 +170,21 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     jobs.runner.start()
     stack.push_async_callback(jobs.runner.stop)
     backfilled = BackfillEvidence(
-        JobTable(postgres.pool), lambda: state.known.epoch, is_required=settings.require_backfill
+        JobTable(postgres.pool), lambda: agent.state.epoch, is_required=settings.require_backfill
     )
-    archived = ArchiveEvidence(JobTable(postgres.pool), lambda: state.known.epoch)
+    archived = ArchiveEvidence(JobTable(postgres.pool), lambda: agent.state.epoch)
     verified = ComparisonEvidence(postgres.pool, settings.guard_hours, is_required=settings.require_verification)
     evidence = (backfilled, verified, archived)
-    controller = MigrationController(state, router, ingest.quiesced, journal, repairer, stores, evidence)
+    controller = MigrationController(
+        agent,
+        fleet,
+        router,
+        journal,
+        repairer,
+        stores,
+        evidence,
+        silence_seconds=settings.instance_silence_seconds,
+    )
     engines = {name: _engine(settings, partial(_self, store)) for name, store in stores.items()}
     compared, shadow = comparisons(settings, jobs, router, postgres, engines, lag, metrics, stack)
     refresh_rollups(settings, postgres, router, metrics, stack)
@@ -203,7 +233,7 @@ def _iotdb(settings: Settings, phase: Phase, owner_of: OwnerLookup) -> Telemetry
 
 
 def _jobs(
-    settings: Settings, postgres: PostgresStore, state: PhaseState, metrics: Metrics, lag: Callable[[], int]
+    settings: Settings, postgres: PostgresStore, agent: FleetAgent, metrics: Metrics, lag: Callable[[], int]
 ) -> JobParts:
     p95 = {store: lambda recent=recent: recent.p95 for store, recent in metrics.recent_writes.items()}
 
@@ -213,8 +243,8 @@ def _jobs(
 
     return JobParts.of(
         postgres.pool,
-        instance_id(settings.data_dir),
-        lambda: state.known.epoch,
+        agent.instance_id,
+        lambda: agent.state.epoch,
         LiveStrain(p95, lag, settings.job_max_write_seconds, settings.job_max_dirty_ranges),
         show,
         lease_seconds=settings.job_lease_seconds,
@@ -265,7 +295,7 @@ def _offer_backfill(
 
 def _lag(router: Router, journal: DirtyJournal) -> int:
     secondary = router.phase.secondary
-    return 0 if secondary is None else journal.count(secondary)
+    return 0 if secondary is None else journal.dirt()[secondary].ranges
 
 
 def _own_registry(
@@ -278,7 +308,7 @@ def _own_registry(
         local,
         is_open=settings.registration_is_open,
         needs_table=lambda: router.phase.reads_from(StoreName.POSTGRES),
-        fixes_owner=lambda: router.phase.writes_to(StoreName.IOTDB),
+        fixes_owner=lambda: True,
     )
 
     async def begin() -> None:
@@ -314,6 +344,10 @@ async def _open(stores: Stores, router: Router, stack: AsyncExitStack) -> None:
             if store is router.primary():
                 raise
             _log.warning("store is away", action="store_away", store=str(store.name), error=error.message)
+
+
+def _dirty_ranges(journal: DirtyJournal, store: StoreName) -> int:
+    return journal.dirt()[store].ranges
 
 
 async def _keep_up(registry: DeviceRegistry, postgres: TelemetryStore) -> None:

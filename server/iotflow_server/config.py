@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
+from socket import gethostname
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -64,6 +65,20 @@ class Settings(BaseSettings):
     postgres_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one answer of PostgreSQL.")
     secondary_patience_seconds: float = Field(
         1.0, gt=0, description="Longest wait for the secondary once the primary has stored a write."
+    )
+    instance_name: str | None = Field(
+        None, description="What operators know this process by; unset: the machine's name and the address."
+    )
+    instance_silence_seconds: float = Field(
+        10.0, gt=0, description="An instance that PostgreSQL has not heard of for so long counts as away."
+    )
+    transition_patience_seconds: float = Field(
+        30.0, gt=0, description="A transition that does not get on for so long is undone, while it can be."
+    )
+    max_dirty_ranges: int = Field(
+        10_000,
+        ge=10,
+        description="Ranges in which a store may differ that are kept apart; more become wider ones, device by device.",
     )
     initial_phase: Phase | None = Field(
         None,
@@ -176,7 +191,7 @@ class Settings(BaseSettings):
     iotdb: IotdbSettings = Field(default_factory=IotdbSettings)
 
     _empty_is_unset = field_validator(
-        "postgres_dsn", "result_cache", "initial_phase", "open_registration", mode="before"
+        "postgres_dsn", "result_cache", "instance_name", "initial_phase", "open_registration", mode="before"
     )(_none_if_empty)
 
     @field_validator("postgres_dsn")
@@ -195,6 +210,11 @@ class Settings(BaseSettings):
         if place is not None and not _is_memory_or_redis(place.get_secret_value()):
             raise ValueError("neither memory nor a URL like redis://:password@host:6379/0")
         return place
+
+    @property
+    def known_as(self) -> str:
+        """What operators know this process by."""
+        return self.instance_name or f"{gethostname()} {self.listen}"
 
     @property
     def has_iotdb(self) -> bool:

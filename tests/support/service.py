@@ -16,7 +16,9 @@ from iotflow.telemetry.v1 import access_service_pb2_grpc, migration_service_pb2_
 from iotflow.telemetry.v1.migration_service_pb2 import (
     AdvancePhaseRequest,
     GetMigrationRequest,
+    Instance,
     Migration,
+    RemoveInstanceRequest,
     RollBackPhaseRequest,
 )
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
@@ -73,7 +75,7 @@ class Caller:
     async def advance(self, **request: Any) -> Migration:
         """Move to the next phase."""
         parsed = json_format.ParseDict(request, AdvancePhaseRequest())
-        answer = await self.migration.AdvancePhase(parsed, timeout=30)  # type: ignore[misc]
+        answer = await self.migration.AdvancePhase(parsed, timeout=90)  # type: ignore[misc]
         return answer.migration  # type: ignore[no-any-return]
 
     async def roll_back(self, **request: Any) -> Migration:
@@ -81,6 +83,12 @@ class Caller:
         parsed = json_format.ParseDict(request, RollBackPhaseRequest())
         answer = await self.migration.RollBackPhase(parsed, timeout=30)  # type: ignore[misc]
         return answer.migration  # type: ignore[no-any-return]
+
+    async def remove_instance(self, instance_id: str) -> list[Instance]:
+        """Say that an instance is dead; return those that are left."""
+        request = RemoveInstanceRequest(instance_id=instance_id)
+        answer = await self.migration.RemoveInstance(request, timeout=30)  # type: ignore[misc]
+        return list(answer.instances)
 
 
 def settings_of(folder: Path, dsn: str, iotdb: IotdbSettings | None = None, **more: Any) -> Settings:

@@ -23,7 +23,15 @@ from iotflow_server.migration.jobs.job import (
     JobStateError,
     UnknownJobError,
 )
-from iotflow_server.migration.status import GuardsUnsatisfiedError, NoNeighbourError, PhaseMismatchError
+from iotflow_server.migration.status import (
+    GuardsUnsatisfiedError,
+    InstanceHeardError,
+    NoNeighbourError,
+    PhaseMismatchError,
+    TransitionUnderWayError,
+    TransitionUndoneError,
+    UnknownInstanceError,
+)
 from iotflow_server.query.errors import (
     AggregateOverflowError,
     AggregateTypeError,
@@ -150,6 +158,10 @@ _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], Status]]] = {
     JobStateError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "JOB_STATE"),
     JobObjectedError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "JOB_OBJECTED"),
     JobKindUnavailableError: _plain(grpc.StatusCode.UNIMPLEMENTED, "JOB_KIND_UNAVAILABLE"),
+    TransitionUnderWayError: _plain(grpc.StatusCode.ABORTED, "TRANSITION_UNDER_WAY"),
+    TransitionUndoneError: _plain(grpc.StatusCode.ABORTED, "TRANSITION_UNDONE"),
+    UnknownInstanceError: _plain(grpc.StatusCode.NOT_FOUND, "UNKNOWN_INSTANCE"),
+    InstanceHeardError: _plain(grpc.StatusCode.FAILED_PRECONDITION, "INSTANCE_ALIVE"),
     InvalidTokenError: _field("page_token", "INVALID_PAGE_TOKEN"),
     AggregateTypeError: _field("aggregations", "AGGREGATE_TYPE"),
     DownsamplingTypeError: _field("downsampling", "DOWNSAMPLING_TYPE"),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 from iotflow_server.api.comparison_service import ComparisonCalls
 from iotflow_server.api.encode import store_message
+from iotflow_server.api.instances import PHASES, instance_messages, transition_message
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.job_service import JobCalls
 from iotflow_server.api.ports import Comparisons, JobsPort, MigrationPort
@@ -17,16 +18,9 @@ from iotflow_server.routing.phase import Phase
 MAX_WHO: Final = 200
 MAX_REASON: Final = 1_000
 
-_PHASES: Final = {
-    Phase.PREPARATION: pb.PHASE_PREPARATION,
-    Phase.DUAL_WRITE: pb.PHASE_DUAL_WRITE,
-    Phase.READ_POSTGRES: pb.PHASE_READ_POSTGRES,
-    Phase.POSTGRES_ONLY: pb.PHASE_POSTGRES_ONLY,
-    Phase.DECOMMISSIONED: pb.PHASE_DECOMMISSIONED,
-}
 _EXPECTED: Final[dict[int, Phase | None]] = {
     pb.PHASE_UNSPECIFIED: None,
-    **{number: phase for phase, number in _PHASES.items()},
+    **{number: phase for phase, number in PHASES.items()},
 }
 
 
@@ -50,6 +44,18 @@ class MigrationService(JobCalls, ComparisonCalls):
         """Move to the phase before."""
         return pb.RollBackPhaseResponse(migration=_migration(await self._migration.roll_back(**_wish(request))))
 
+    async def ListInstances(self, request: pb.ListInstancesRequest, context: Any) -> pb.ListInstancesResponse:
+        """The instances of the fleet."""
+        status = await self._migration.status()
+        return pb.ListInstancesResponse(instances=instance_messages(status.instances, status.revision))
+
+    async def RemoveInstance(self, request: pb.RemoveInstanceRequest, context: Any) -> pb.RemoveInstanceResponse:
+        """Say that an instance is dead."""
+        if not request.instance_id:
+            raise InvalidRequestError(("instance_id", "empty; ListInstances names those that there are"))
+        status = await self._migration.remove_instance(request.instance_id)
+        return pb.RemoveInstanceResponse(instances=instance_messages(status.instances, status.revision))
+
 
 def _wish(request: pb.AdvancePhaseRequest | pb.RollBackPhaseRequest) -> dict[str, Any]:
     if request.expected_phase not in _EXPECTED:
@@ -70,12 +76,14 @@ def _wish(request: pb.AdvancePhaseRequest | pb.RollBackPhaseRequest) -> dict[str
 
 def _migration(status: MigrationStatus) -> pb.Migration:
     return pb.Migration(
-        phase=_PHASES[status.phase],
+        phase=PHASES[status.phase],
         epoch=status.epoch,
         stores=map(_store, status.stores),
         advance_guards=map(_guard, status.advance_guards),
         roll_back_guards=map(_guard, status.roll_back_guards),
         history=map(_change, status.history),
+        instances=instance_messages(status.instances, status.revision),
+        transition=transition_message(status),
     )
 
 
@@ -88,17 +96,24 @@ def _store(status: StoreStatus) -> pb.StoreStatus:
         dirty_ranges=status.dirty_ranges,
         last_error=status.last_error,
         repaired_points=status.repaired_points,
+        lag_seconds=status.lag_seconds,
     )
 
 
 def _guard(guard: Guard) -> pb.Guard:
-    return pb.Guard(name=guard.name, satisfied=guard.satisfied, finding=guard.finding, remedy=guard.remedy)
+    return pb.Guard(
+        name=guard.name,
+        satisfied=guard.satisfied,
+        finding=guard.finding,
+        remedy=guard.remedy,
+        forcible=guard.forcible,
+    )
 
 
 def _change(change: PhaseChange) -> pb.PhaseChange:
     return pb.PhaseChange(
         epoch=change.epoch,
-        phase=_PHASES[change.phase],
+        phase=PHASES[change.phase],
         changed_at=moment_message(change.changed_at),
         changed_by=change.changed_by,
         reason=change.reason,

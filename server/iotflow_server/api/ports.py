@@ -96,6 +96,9 @@ class MigrationPort(Protocol):
     async def roll_back(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
         """Move back."""
 
+    async def remove_instance(self, instance_id: str) -> MigrationStatus:
+        """Say that an instance is dead."""
+
 
 class ReportsPort(Protocol):
     """Reports of verifications; see migration/verification/reports.py."""

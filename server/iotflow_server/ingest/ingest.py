@@ -83,7 +83,7 @@ class Ingest:
             return await self._router.delete(selection)
 
     def holding(self, device_id: int) -> AbstractAsyncContextManager[None]:
-        """Keep writes away from one device."""
+        """Keep writes of this process away from one device."""
         return self._committer.lanes.holding(device_id)
 
     def quiesced(self) -> AbstractAsyncContextManager[None]:

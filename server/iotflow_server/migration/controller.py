@@ -1,146 +1,198 @@
-"""Moves the phase, and tells where the migration stands."""
+"""Moves the phase of the fleet, and tells where the migration stands."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
 
-import structlog
-
+from iotflow_server.migration.agent import FleetAgent
+from iotflow_server.migration.dirt import total
 from iotflow_server.migration.evidence import Evidence, guards_by
-from iotflow_server.migration.guards import guards_between, reachable_error
+from iotflow_server.migration.fleet import Instance, Step, Transition, Wish
+from iotflow_server.migration.guards import Findings, guards_between, reachable_error
 from iotflow_server.migration.journal import DirtyJournal
-from iotflow_server.migration.phase_state import PhaseState
+from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.migration.status import (
     Guard,
     GuardsUnsatisfiedError,
     MigrationStatus,
     NoNeighbourError,
+    PhaseChange,
     PhaseMismatchError,
     StoreStatus,
+    TransitionUnderWayError,
+    TransitionUndoneError,
 )
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
+from iotflow_server.stores.errors import StoreError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import TelemetryStore
 
-_log = structlog.get_logger(__name__)
-
-#: Keeps all writes away while a transition flips the phase.
-Quiesced = Callable[[], AbstractAsyncContextManager[None]]
+#: A caller is answered after so long although the transition is not over: it waits for an instance, and goes on.
+LONGEST_WAIT_SECONDS: Final = 60.0
 
 
 class MigrationController:
-    """The phase of one server instance."""
+    """What an operator may ask of any instance."""
 
     def __init__(
         self,
-        state: PhaseState,
+        agent: FleetAgent,
+        fleet: PostgresFleet,
         router: Router,
-        quiesced: Quiesced,
         journal: DirtyJournal,
         repairer: Repairer,
         stores: Mapping[StoreName, TelemetryStore],
         evidence: Sequence[Evidence] = (),
+        *,
+        silence_seconds: float,
     ) -> None:
-        self._state = state
+        """``silence_seconds``: an instance that is not heard of for so long counts as away."""
+        self._agent = agent
+        self._fleet = fleet
         self._router = router
-        self._quiesced = quiesced
         self._journal = journal
         self._repairer = repairer
         self._stores = stores
         self._evidence = evidence
-        self._moving = asyncio.Lock()
+        self._silence = silence_seconds
 
     async def status(self) -> MigrationStatus:
         """Where the migration stands now."""
-        phase, errors = self._router.phase, await self._errors()
+        phase, state = self._router.phase, self._agent.state
+        findings, history = await asyncio.gather(self._findings(), self._history())
+        instances = findings.instances
+        moving = state.under_way
         return MigrationStatus(
             phase=phase,
-            epoch=self._state.known.epoch,
-            stores=tuple(self._store_status(name, phase, errors[name]) for name in self._stores),
-            advance_guards=await self._all_guards(phase, phase.next, errors),
-            roll_back_guards=await self._all_guards(phase, phase.previous, errors),
-            history=await self._state.history(),
+            epoch=state.epoch,
+            revision=state.revision,
+            stores=tuple(self._store_status(name, phase, findings) for name in self._stores),
+            advance_guards=await self._guards(phase, phase.next, findings),
+            roll_back_guards=await self._guards(phase, phase.previous, findings),
+            history=history,
+            instances=instances,
+            transition=moving,
+            waits_for="" if moving is None else self._waits_for(moving, instances),
         )
+
+    async def instances(self) -> tuple[Instance, ...]:
+        """All instances of the fleet; nothing while PostgreSQL is away."""
+        with suppress(StoreError):
+            return await self._fleet.instances()
+        return ()
+
+    async def remove_instance(self, instance_id: str) -> MigrationStatus:
+        """Say that an instance is dead.
+
+        :raises UnknownInstanceError: there is none of that id.
+        :raises InstanceHeardError: it lives.
+        :raises StoreUnavailableError: PostgreSQL is away.
+        """
+        await self._fleet.remove(instance_id, self._silence)
+        self._agent.wake()
+        return await self.status()
 
     async def advance(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
         """Move to the next phase.
 
         :raises PhaseMismatchError: the phase is not ``expected``.
         :raises NoNeighbourError: there is no next phase.
-        :raises GuardsUnsatisfiedError: guards do not hold, and ``force`` is not set.
+        :raises TransitionUnderWayError: another transition is not over.
+        :raises GuardsUnsatisfiedError: guards do not hold, and ``force`` is not set or does not override them.
+        :raises TransitionUndoneError: an instance did not follow in time.
         :raises StoreUnavailableError: PostgreSQL, which keeps the phase, is away.
         """
-        async with self._moving:
-            self._expect(expected)
-            target = self._router.phase.next
-            if target is None:
-                raise NoNeighbourError(f"{self._router.phase} is the last phase")
-            await self._move(target, changed_by, reason, force)
+        self._expect(expected)
+        target = self._router.phase.next
+        if target is None:
+            raise NoNeighbourError(f"{self._router.phase} is the last phase")
+        await self._move(Wish(target, changed_by, reason, force))
         return await self.status()
 
     async def roll_back(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
         """Move back to the phase before; raises as :meth:`advance`."""
-        async with self._moving:
-            self._expect(expected)
-            target = self._router.phase.previous
-            if target is None:
-                raise NoNeighbourError(f"there is no way back from {self._router.phase}")
-            await self._move(target, changed_by, reason, force)
+        self._expect(expected)
+        target = self._router.phase.previous
+        if target is None:
+            raise NoNeighbourError(f"there is no way back from {self._router.phase}")
+        await self._move(Wish(target, changed_by, reason, force))
         return await self.status()
 
-    async def _move(self, target: Phase, changed_by: str, reason: str, force: bool) -> None:
-        current = self._router.phase
-        self._check(await self._all_guards(current, target, await self._errors()), force)
-        async with self._quiesced():
-            # Again, now that nothing is under way that could dirty a range.
-            self._check(self._guards(current, target, dict.fromkeys(StoreName, "")), force)
-            for store in self._stores:
-                if target.writes_to(store) and not current.writes_to(store):
-                    await self._journal.add_everything(store)
-            if not await self._state.move(target, changed_by, reason, forced=force):
-                raise PhaseMismatchError("another instance has moved the phase; restart this one to learn it")
-            self._router.phase = target
-        for store in self._stores:
-            if not target.writes_to(store):
-                await self._journal.forget(store)
-        _log.info(
-            "phase changed", action="phase_changed", phase=str(target), epoch=self._state.known.epoch, by=changed_by
-        )
+    async def _move(self, wish: Wish) -> None:
+        with suppress(StoreError):
+            # What this instance knows, and what is known of it, may be a heartbeat old.
+            await self._agent.tick()
+        state = self._agent.state
+        if state.under_way is not None:
+            raise TransitionUnderWayError(f"a transition to {state.under_way.target} is under way")
+        guards = await self._guards(state.phase, wish.target, await self._findings())
+        failing = tuple(each for each in guards if not (each.satisfied or (wish.forced and each.forcible)))
+        if failing:
+            raise GuardsUnsatisfiedError(failing)
+        if not await self._fleet.begin(state, wish):
+            raise PhaseMismatchError("another instance has moved the phase, or is moving it")
+        self._agent.wake()
+        await self._arrived(state.revision)
+
+    async def _arrived(self, revision: int) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                await self._agent.settled(revision)
+        over = self._agent.state.transition
+        if over is not None and over.step is Step.UNDONE and over.revision > revision:
+            raise TransitionUndoneError(f"the transition to {over.target} was given up: {over.finding}")
 
     def _expect(self, expected: Phase | None) -> None:
         if expected is not None and expected is not self._router.phase:
             raise PhaseMismatchError(f"the phase is {self._router.phase}, not {expected}")
 
-    async def _all_guards(
-        self, current: Phase, target: Phase | None, errors: Mapping[StoreName, str]
-    ) -> tuple[Guard, ...]:
+    async def _guards(self, current: Phase, target: Phase | None, findings: Findings) -> tuple[Guard, ...]:
         if target is None:
             return ()
-        return (*self._guards(current, target, errors), *await guards_by(self._evidence, current, target))
+        return (*guards_between(current, target, findings), *await guards_by(self._evidence, current, target))
 
-    def _guards(self, current: Phase, target: Phase | None, errors: Mapping[StoreName, str]) -> tuple[Guard, ...]:
-        return () if target is None else guards_between(current, target, errors, self._journal)
+    async def _findings(self) -> Findings:
+        errors, instances, shared = await asyncio.gather(
+            self._errors(), self.instances(), self._agent.shared_dirt_now()
+        )
+        others = [each for each in instances if each.id != self._agent.instance_id]
+        own = self._journal.dirt()
+        dirty = {
+            store: total([own[store], shared[store], *(other.dirty[store] for other in others)]) for store in StoreName
+        }
+        return Findings(errors, dirty, instances, self._silence)
 
-    def _check(self, guards: tuple[Guard, ...], force: bool) -> None:
-        failing = tuple(guard for guard in guards if not guard.satisfied)
-        if failing and not force:
-            raise GuardsUnsatisfiedError(failing)
+    def _waits_for(self, moving: Transition, instances: Sequence[Instance]) -> str:
+        late = [
+            f"{each.name} (heard of {each.silent_seconds:.0f} s ago)"
+            for each in instances
+            if each.confirmed < moving.revision
+        ]
+        waits = f"to be confirmed by {', '.join(late)}" if late else "the next step begins"
+        return f"{moving.step}: {waits}"
+
+    async def _history(self) -> tuple[PhaseChange, ...]:
+        with suppress(StoreError):
+            return tuple(await self._fleet.history(100))
+        return ()
 
     async def _errors(self) -> dict[StoreName, str]:
         errors = await asyncio.gather(*(reachable_error(self._stores.get(name)) for name in StoreName))
         return dict(zip(StoreName, errors, strict=True))
 
-    def _store_status(self, name: StoreName, phase: Phase, error: str) -> StoreStatus:
+    def _store_status(self, name: StoreName, phase: Phase, findings: Findings) -> StoreStatus:
         return StoreStatus(
             store=name,
-            reachable=not error,
+            reachable=not findings.errors[name],
             written=phase.writes_to(name),
             read=phase.reads_from(name),
-            dirty_ranges=self._journal.count(name),
-            last_error=error,
+            dirty_ranges=findings.dirty[name].ranges,
+            lag_seconds=findings.dirty[name].lag_seconds,
+            last_error=findings.errors[name],
             repaired_points=self._repairer.repaired[name],
         )

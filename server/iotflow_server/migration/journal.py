@@ -1,55 +1,53 @@
-"""The durable journal of dirty ranges, on local disk (SQLite, every commit synced).
-
-It is the local form for one server instance; see docs/architecture.md.
-"""
+"""The durable journal of dirty ranges, on local disk (SQLite, every commit synced): what PostgreSQL lacks."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from iotflow_server.local.durable import open_durable
+from iotflow_server.migration.dirt import Dirt, total
+from iotflow_server.migration.dirty_book import Entry
+from iotflow_server.migration.merging import merged, one_by_device, one_for_all
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import TimeRange
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS dirty_range (
+CREATE TABLE IF NOT EXISTS dirty_ranges (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     store TEXT NOT NULL,
     device_id INTEGER,
     start_us INTEGER NOT NULL,
-    end_us INTEGER NOT NULL
+    end_us INTEGER NOT NULL,
+    noted_at REAL NOT NULL
 ) STRICT
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A dirty range in the journal."""
-
-    id: int
-    store: StoreName
-    range: DirtyRange
+_COLUMNS: Final = "id, store, device_id, start_us, end_us, noted_at"
+_MOST: Final = 10_000
 
 
 class DirtyJournal:
-    """Dirty ranges that survive kill -9; implements :class:`routing.dirty.DirtyLog`.
+    """Dirty ranges that survive kill -9; implements :class:`migration.dirty_book.DirtyBook`.
 
     The ranges are mirrored in memory; SQLite is touched only when something new is to be recorded.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int = _MOST) -> None:
+        """``most``: ranges of a store that are kept apart; more become one for each device, and then one for all."""
+        self._most = most
         self._lock = threading.Lock()
         self._claimed: int | None = None
         self._connection = open_durable(path, _SCHEMA)
         self._entries: dict[int, Entry] = {}
         self._by_device: dict[tuple[StoreName, int | None], dict[int, Entry]] = {}
-        rows = self._connection.execute("SELECT id, store, device_id, start_us, end_us FROM dirty_range ORDER BY id")
+        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM dirty_ranges ORDER BY id")
         for row in rows:
             self._remember(_entry(row))
 
@@ -57,9 +55,17 @@ class DirtyJournal:
         """Close the file."""
         self._connection.close()
 
-    def count(self, store: StoreName) -> int:
+    def dirt(self) -> dict[StoreName, Dirt]:
+        """How much is dirty, by store."""
+        now = time.time()
+        found: dict[StoreName, list[Dirt]] = {store: [] for store in StoreName}
+        for entry in list(self._entries.values()):
+            found[entry.store].append(Dirt(1, max(now - entry.noted_at, 0.0)))
+        return {store: total(parts) for store, parts in found.items()}
+
+    async def count(self, store: StoreName) -> int:
         """Ranges in which a store may differ."""
-        return sum(entry.store is store for entry in list(self._entries.values()))
+        return self.dirt()[store].ranges
 
     async def add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
         """Return once the ranges are durable. One that lies within a recorded range is recorded already."""
@@ -72,45 +78,42 @@ class DirtyJournal:
         await self.add(store, [DirtyRange(None, TimeRange())])
 
     async def forget(self, store: StoreName) -> None:
-        """Drop all ranges of a store that is no longer written."""
+        """Drop all ranges of a store that is no longer there."""
         await asyncio.to_thread(self._replace, [e for e in self._entries.values() if e.store is store], [])
 
-    def claim(self, stores: Sequence[StoreName], *, besides: Container[int] = ()) -> Entry | None:
-        """Return the oldest range of these stores, for repair, or None. ``stores`` are the primary first.
+    async def relabel(self, store: StoreName, other: StoreName) -> None:
+        """Let the ranges of a store be those of the other."""
+        old = [entry for entry in self._entries.values() if entry.store is store]
+        await asyncio.to_thread(self._replace, old, [replace(entry, store=other) for entry in old])
 
-        Entries whose ids are in ``besides`` are passed over. No range of another store is repaired from the
-        primary while the primary itself may lack something of that device: it would be deleted there.
-
-        Until it is released, a range added later is recorded even where it lies within the claimed one: the
-        repair may have passed it already.
-        """
+    async def claim(self, stores: Sequence[StoreName], *, besides: Collection[int] = ()) -> Entry | None:
+        """Return the oldest range of these stores, for repair."""
         candidates = (e for store in stores for e in self._entries.values() if e.store is store)
         entry = next((e for e in candidates if e.id not in besides and self._may_be_repaired(e, stores[0])), None)
         self._claimed = entry.id if entry else None
         return entry
 
-    def release(self) -> None:
-        """Give the claimed range back without change."""
+    async def release(self, entry: Entry) -> None:
+        """Give the claimed range back as it is now."""
         self._claimed = None
 
     async def shrink(self, entry: Entry, start: int) -> Entry:
         """Record that the claimed range is repaired up to ``start``; return what remains."""
-        remains = Entry(
-            entry.id, entry.store, DirtyRange(entry.range.device_id, TimeRange(start, entry.range.time_range.end))
-        )
+        rest = DirtyRange(entry.range.device_id, TimeRange(start, entry.range.time_range.end))
+        remains = replace(entry, range=rest)
         await asyncio.to_thread(self._update, remains)
         return remains
 
     async def split(self, entry: Entry, parts: Sequence[DirtyRange]) -> None:
         """Replace the claimed range by parts, none where it is repaired."""
-        await asyncio.to_thread(self._replace, [entry], [(entry.store, part) for part in parts])
+        await asyncio.to_thread(self._replace, [entry], [replace(entry, range=part) for part in parts])
         self._claimed = None
 
     def _may_be_repaired(self, entry: Entry, primary: StoreName) -> bool:
         if entry.store is primary:
             return True
         if entry.range.device_id is None:
-            return not self.count(primary)
+            return not self.dirt()[primary].ranges
         return not (self._by_device.get((primary, entry.range.device_id)) or self._by_device.get((primary, None)))
 
     def _unclaimed(self, store: StoreName, device_id: int | None) -> list[Entry]:
@@ -125,17 +128,24 @@ class DirtyJournal:
         with self._lock:
             devices = {dirty.device_id for dirty in ranges}
             old = [entry for device_id in devices for entry in self._unclaimed(store, device_id)]
-            merged = _merged([*(entry.range for entry in old), *ranges])
-            self._replace_locked(old, [(store, dirty) for dirty in merged])
+            now = time.time()
+            self._replace_locked(old, merged([*old, *(Entry(0, store, dirty, noted_at=now) for dirty in ranges)]))
+            self._bound(store)
 
-    def _replace(self, old: Sequence[Entry], new: Sequence[tuple[StoreName, DirtyRange]]) -> None:
+    def _bound(self, store: StoreName) -> None:
+        for widen in (one_by_device, one_for_all):
+            free = [e for e in self._entries.values() if e.store is store and e.id != self._claimed]
+            if len(free) > self._most:
+                self._replace_locked(free, widen(free))
+
+    def _replace(self, old: Sequence[Entry], new: Sequence[Entry]) -> None:
         with self._lock:
             self._replace_locked(old, new)
 
-    def _replace_locked(self, old: Sequence[Entry], new: Sequence[tuple[StoreName, DirtyRange]]) -> None:
+    def _replace_locked(self, old: Sequence[Entry], new: Sequence[Entry]) -> None:
         with self._connection:
-            self._connection.executemany("DELETE FROM dirty_range WHERE id = ?", [(entry.id,) for entry in old])
-            added = [self._insert(store, dirty) for store, dirty in new]
+            self._connection.executemany("DELETE FROM dirty_ranges WHERE id = ?", [(entry.id,) for entry in old])
+            added = [self._insert(entry) for entry in new]
         for entry in old:
             self._entries.pop(entry.id, None)
             self._by_device.get((entry.store, entry.range.device_id), {}).pop(entry.id, None)
@@ -146,46 +156,28 @@ class DirtyJournal:
         self._entries[entry.id] = entry
         self._by_device.setdefault((entry.store, entry.range.device_id), {})[entry.id] = entry
 
-    def _insert(self, store: StoreName, dirty: DirtyRange) -> Entry:
+    def _insert(self, entry: Entry) -> Entry:
+        dirty = entry.range
         cursor = self._connection.execute(
-            "INSERT INTO dirty_range (store, device_id, start_us, end_us) VALUES (?, ?, ?, ?)",
-            (store.value, dirty.device_id, dirty.time_range.start, dirty.time_range.end),
+            "INSERT INTO dirty_ranges (store, device_id, start_us, end_us, noted_at) VALUES (?, ?, ?, ?, ?)",
+            (entry.store.value, dirty.device_id, dirty.time_range.start, dirty.time_range.end, entry.noted_at),
         )
         if cursor.lastrowid is None:
             raise sqlite3.DatabaseError("no row id for a dirty range")
-        return Entry(cursor.lastrowid, store, dirty)
+        return replace(entry, id=cursor.lastrowid)
 
     def _update(self, entry: Entry) -> None:
         with self._lock, self._connection:
             self._connection.execute(
-                "UPDATE dirty_range SET start_us = ? WHERE id = ?", (entry.range.time_range.start, entry.id)
+                "UPDATE dirty_ranges SET start_us = ? WHERE id = ?", (entry.range.time_range.start, entry.id)
             )
             self._remember(entry)
 
 
-def _entry(row: tuple[int, str, int | None, int, int]) -> Entry:
-    identity, store, device_id, start, end = row
-    return Entry(identity, StoreName(store), DirtyRange(device_id, TimeRange(start, end)))
+def _entry(row: tuple[int, str, int | None, int, int, float]) -> Entry:
+    identity, store, device_id, start, end, noted_at = row
+    return Entry(identity, StoreName(store), DirtyRange(device_id, TimeRange(start, end)), noted_at=noted_at)
 
 
 def _contains(outer: TimeRange, inner: TimeRange) -> bool:
     return outer.start <= inner.start and inner.end <= outer.end
-
-
-def _touch(one: DirtyRange, other: DirtyRange) -> bool:
-    return (
-        one.device_id == other.device_id
-        and one.time_range.start <= other.time_range.end
-        and other.time_range.start <= one.time_range.end
-    )
-
-
-def _merged(ranges: Iterable[DirtyRange]) -> list[DirtyRange]:
-    merged: list[DirtyRange] = []
-    for dirty in sorted(ranges, key=lambda r: (r.device_id is not None, r.device_id or 0, r.time_range.start)):
-        if merged and _touch(merged[-1], dirty):
-            end = max(merged[-1].time_range.end, dirty.time_range.end)
-            merged[-1] = DirtyRange(dirty.device_id, TimeRange(merged[-1].time_range.start, end))
-        else:
-            merged.append(dirty)
-    return merged

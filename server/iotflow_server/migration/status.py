@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from iotflow_server.migration.fleet import Instance, Transition
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A condition of a transition, with what was found and how to satisfy it."""
+    """A condition of a transition, with what was found and how to satisfy it. Not all can be overridden."""
 
     name: str
     satisfied: bool
     finding: str
     remedy: str
+    forcible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,27 @@ class StoreStatus:
     written: bool
     read: bool
     dirty_ranges: int
+    lag_seconds: float
     last_error: str
     repaired_points: int
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationStatus:
-    """Where the migration stands. ``history`` is newest first, at most 100."""
+    """Where the migration stands. ``history`` is newest first, at most 100; ``transition`` is the one under way."""
 
     phase: Phase
     epoch: int
+    #: What an instance has confirmed that follows.
+    revision: int
     stores: tuple[StoreStatus, ...]
     advance_guards: tuple[Guard, ...]
     roll_back_guards: tuple[Guard, ...]
     history: tuple[PhaseChange, ...]
+    instances: tuple[Instance, ...]
+    transition: Transition | None
+    #: What the transition under way waits for; empty where there is none.
+    waits_for: str
 
 
 class TransitionRefusedError(Exception):
@@ -74,3 +83,25 @@ class GuardsUnsatisfiedError(TransitionRefusedError):
     def __init__(self, guards: tuple[Guard, ...]) -> None:
         super().__init__("; ".join(f"{guard.name}: {guard.finding} ({guard.remedy})" for guard in guards))
         self.guards = guards
+
+
+class TransitionUnderWayError(TransitionRefusedError):
+    """Another transition has begun and is not over."""
+
+
+class TransitionUndoneError(TransitionRefusedError):
+    """The transition was begun, and given up; the message says why."""
+
+
+class UnknownInstanceError(TransitionRefusedError):
+    """No instance has that id."""
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(f"no instance has the id {instance_id!r}; ListInstances names those that there are")
+
+
+class InstanceHeardError(TransitionRefusedError):
+    """The instance is not dead."""
+
+    def __init__(self, name: str, silent_seconds: float) -> None:
+        super().__init__(f"{name} was heard of {silent_seconds:.1f} s ago: stop it before you remove it")

@@ -1,25 +1,28 @@
 """Makes one store equal another on a range of one device: the one mechanism for sameness.
 
-The caller keeps writes away from the device meanwhile.
+Writes go on meanwhile, through any instance; docs/adr/0014 says why none is undone. Where the copy is PostgreSQL, the
+caller keeps deletes away (``stores/postgres/device_locks.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from iotflow_server.migration.difference import difference
-from iotflow_server.stores.batch import Batch, is_metadata
+from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
-from iotflow_server.stores.store import TelemetryStore
+from iotflow_server.stores.store import Amendment, TelemetryStore
 
 #: Points of one step: enough to cost little more than their transport, few enough not to hold a device for long.
 STEP_POINTS: Final = 20_000
+#: Comparisons of one part, of which the last must find it equal.
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,43 @@ class SyncStep:
     deleted: int
     end: int
 
+    def beyond(self, amendment: Amendment) -> SyncStep:
+        """What was done with an amendment as well."""
+        right, wrong = amendment.right, amendment.wrong
+        written = 0 if right is None else right.point_count
+        deleted = 0 if wrong is None else wrong.point_count
+        return replace(self, written=self.written + written, deleted=self.deleted + deleted)
+
+    def ending(self, end: int) -> SyncStep:
+        """The same, known to be equal up to ``end``."""
+        return replace(self, end=end)
+
 
 async def sync_step(
     source: TelemetryStore, copy: TelemetryStore, device_id: int, time_range: TimeRange, *, fill_only: bool = False
 ) -> SyncStep:
     """Make ``copy`` equal ``source`` on the first part of a range, of about STEP_POINTS points in either.
 
-    With ``fill_only`` nothing that the copy has is changed or deleted.
+    With ``fill_only`` nothing that the copy has is changed or deleted. Where others write all the while, the part may
+    stay different: then the step ends where it began.
     """
+    step, end = SyncStep(0, 0, time_range.start), time_range.end
+    for _ in range(_TRIES):
+        mark = await copy.mark()
+        amendment, end = await _compare(source, copy, device_id, TimeRange(time_range.start, end), fill_only=fill_only)
+        if amendment is None:
+            return step.ending(end)
+        is_done = await copy.amend(amendment, mark)
+        step = step.beyond(amendment)
+        if is_done:
+            return step.ending(end)
+    return step
+
+
+async def _compare(
+    source: TelemetryStore, copy: TelemetryStore, device_id: int, time_range: TimeRange, *, fill_only: bool
+) -> tuple[Amendment | None, int]:
+    """How the copy differs on the first part of a range, and where that ends."""
     batch, end = await _first_part(source, device_id, time_range)
     other, end = await _first_part(copy, device_id, TimeRange(time_range.start, end))
     batch = batch if batch is None else _before(batch, end)
@@ -45,13 +77,9 @@ async def sync_step(
     missing, extra = difference(batch, there, device_id)
     if fill_only:
         missing, extra = _only_absent(missing, there), []
-    deleted = await _delete(copy, device_id, extra)
-    if extra and batch is not None:
-        # What belongs between the points that were deleted is written again.
-        missing = batch
-    if missing is not None:
-        await copy.write([missing])
-    return SyncStep(0 if missing is None else missing.point_count, deleted, end)
+    if missing is None and not extra:
+        return None, end
+    return Amendment(missing, _points(device_id, extra), batch), end
 
 
 async def _first_part(store: TelemetryStore, device_id: int, time_range: TimeRange) -> tuple[Batch | None, int]:
@@ -85,14 +113,19 @@ def _everything(device_id: int, time_range: TimeRange) -> Selection:
     return Selection((device_id,), None, time_range, Scope.BOTH)
 
 
-async def _delete(store: TelemetryStore, device_id: int, extra: Sequence[tuple[str, int]]) -> int:
-    """Delete all between the first and the last of these, at once: one by one takes a store far too long."""
-    if extra:
-        moments = [timestamp for _, timestamp in extra]
-        span = TimeRange(min(moments), max(moments) + 1)
-        scope = Scope.BOTH if any(is_metadata(name) for name, _ in extra) else Scope.DATA
-        await store.delete(Selection((device_id,), None, span, scope))
-    return len(extra)
+def _points(device_id: int, keys: Sequence[tuple[str, int]]) -> Batch | None:
+    """Points of which only the keys matter."""
+    if not keys:
+        return None
+    by_name: dict[str, list[int]] = {}
+    for name, timestamp in keys:
+        by_name.setdefault(name, []).append(timestamp)
+    timestamps = np.unique(np.array([timestamp for _, timestamp in keys], np.int64))
+    columns = []
+    for name, moments in by_name.items():
+        rows = np.searchsorted(timestamps, np.unique(np.array(moments, np.int64)))
+        columns.append(Column(name, Kind.BOOLEAN, np.zeros(len(rows), np.bool_), rows))
+    return Batch(device_id, timestamps, tuple(columns))
 
 
 def _only_absent(missing: Batch | None, there: Sequence[Batch]) -> Batch | None:

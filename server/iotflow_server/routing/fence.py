@@ -20,8 +20,8 @@ class WriterTable(Protocol):
 class Fence:
     """What a stream passes before its first write.
 
-    Phases that write IoTDB are served by one process, whose lanes keep the order of what all streams write; there it
-    must not matter that PostgreSQL is away.
+    It is PostgreSQL that keeps them apart, where it is the primary. In the phases before, it must not matter that it is
+    away.
     """
 
     def __init__(self, table: WriterTable, phase: Callable[[], Phase]) -> None:
@@ -34,5 +34,5 @@ class Fence:
         :raises WriterSupersededError: a later stream of the writer has entered.
         :raises StoreUnavailableError: PostgreSQL did not answer.
         """
-        if not writer.is_first and not self._phase().writes_to(StoreName.IOTDB):
+        if not writer.is_first and self._phase().reads_from(StoreName.POSTGRES):
             await self._table.enter(writer)

@@ -3,35 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from typing import Final, Protocol
 
 from iotflow_server.routing.admission import admit
 from iotflow_server.routing.dirty import DirtyLog, DirtyRange, ranges_of, ranges_selected
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
-from iotflow_server.routing.secondary import Secondary
+from iotflow_server.routing.secondary import Call, Secondary
+from iotflow_server.routing.stance import Stance
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import SeriesType, TelemetryStore
 
+#: Longest wait of a delete for copies of its device to end. Where they do not, its range is repaired afterwards.
+_LOCK_SECONDS: Final = 0.25
+
+
+class DeleteLocks(Protocol):
+    """Keeps copies away from what is deleted."""
+
+    def deleting(self, device_id: int) -> AbstractAsyncContextManager[None]:
+        """Within the block no copy into PostgreSQL runs on the device. May raise StoreUnavailableError."""
+
 
 class Router:
     """Sends each call to the stores of the current phase.
 
-    Whoever sets :attr:`phase` sees to it that no write is under way (``Ingest.quiesced``). Reads need no such
+    Whoever sets :attr:`stance` sees to it that no write is under way (``Ingest.quiesced``). Reads need no such
     care: one that began before holds on to a store that has all that was acknowledged by then.
     """
 
     def __init__(
-        self, phase: Phase, stores: Mapping[StoreName, TelemetryStore], dirty: DirtyLog, patience_seconds: float
+        self,
+        stance: Stance,
+        stores: Mapping[StoreName, TelemetryStore],
+        dirty: DirtyLog,
+        locks: DeleteLocks,
+        patience_seconds: float,
     ) -> None:
-        self.phase = phase
+        self.stance = stance
+        #: Whether no other instance writes to the stores.
+        self.is_alone = False
+        self._locks = locks
         self._stores = stores
         self._dirty = dirty
         self._secondaries = {name: Secondary(store, patience_seconds) for name, store in stores.items()}
+
+    @property
+    def phase(self) -> Phase:
+        """The phase by which calls are sent."""
+        return self.stance.phase
 
     @property
     def time_precision_us(self) -> int:
@@ -66,32 +93,89 @@ class Router:
         if not admitted:
             return WriteOutcome(self.write_targets, refusals, self.time_precision_us)
         frame = Frame.of(admitted).resolved()
-        stored_in = await self._both(lambda store: store.write(frame), lambda: ranges_of(frame))
+        replaced: set[int] = set()
+
+        async def write(store: TelemetryStore) -> None:
+            replaced.update(await store.write(frame))
+
+        stored_in = await self._both(write, lambda: ranges_of(frame))
+        if replaced and len(stored_in) > 1:
+            await self._written_at_once([batch for batch in frame if batch.device_id in replaced])
         return WriteOutcome(stored_in, refusals, self.time_precision_us)
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
         """Delete from the stores of the phase; return those that have done it."""
-        return await self._both(lambda store: store.delete(selection), lambda: ranges_selected(selection))
+        ranges = ranges_selected(selection)
+        if self.stance.forgoes is not None:
+            await self._dirty.add(self.stance.forgoes, ranges)
+        async with self._keep_copies_away(selection) as is_safe:
+            stored_in = await self._both(lambda store: store.delete(selection), lambda: ranges)
+            if not is_safe or not self.is_alone:
+                # A copy, or a write through another instance, may come between both deletes.
+                await self._note_doubt(ranges)
+        return stored_in
 
-    async def _both(
-        self, call: Callable[[TelemetryStore], Awaitable[None]], ranges: Callable[[], list[DirtyRange]]
-    ) -> tuple[StoreName, ...]:
+    async def _both(self, call: Call, ranges: Callable[[], list[DirtyRange]]) -> tuple[StoreName, ...]:
         primary, secondary = self.primary(), self.secondary()
         if secondary is None:
+            if self.stance.remembers:
+                # Before it is written: what is lost between the two would be lost for good.
+                await self._note_doubt(ranges())
             await call(primary)
             return (primary.name,)
-        beside = secondary.begin(call)
+        follows = secondary.store.name is StoreName.IOTDB
+        beside = None if follows else secondary.begin(call)
         try:
             await call(primary)
         except BaseException:
-            # The secondary may have what the primary has not.
-            await self._dirty.add(secondary.store.name, ranges())
-            await secondary.settle(beside)
+            # One of the two may have what the other has not.
+            await self._note_doubt(ranges())
+            await self._settle(secondary, beside, ranges)
             raise
-        if await secondary.settle(beside):
+        # A copy into IoTDB is compared once more: who finds a point there must find it in PostgreSQL too.
+        beside = secondary.begin(call) if follows else beside
+        if await self._settle(secondary, beside, ranges):
             return (primary.name, secondary.store.name)
-        await self._dirty.add(secondary.store.name, ranges())
+        await self._note_doubt(ranges())
+        if self.stance.needs_both:
+            raise StoreUnavailableError(secondary.store.name, f"{secondary.last_error}; now both stores must have it")
         return (primary.name,)
+
+    async def _settle(
+        self, secondary: Secondary, beside: asyncio.Task[None] | None, ranges: Callable[[], list[DirtyRange]]
+    ) -> bool:
+        # What was given up on could come through when the two have changed places.
+        if await secondary.settle(beside, is_patient=self.stance.needs_both):
+            return True
+        if beside is not None and not beside.done():
+            secondary.when_ended(beside, lambda: self._note_doubt(ranges()))
+        return False
+
+    async def _written_at_once(self, batches: Sequence[Batch]) -> None:
+        """Note that other instances may have written the same points meanwhile, in another order."""
+        if not self.is_alone:
+            await self._note_doubt(ranges_of(batches))
+
+    async def _note_doubt(self, ranges: list[DirtyRange]) -> None:
+        if self.stance.doubtful is not None:
+            await self._dirty.add(self.stance.doubtful, ranges)
+
+    @asynccontextmanager
+    async def _keep_copies_away(self, selection: Selection) -> AsyncIterator[bool]:
+        """Whether no copy into PostgreSQL runs beside the block. Trouble with that never stops a delete."""
+        secondary = self.secondary()
+        if secondary is None or secondary.store.name is StoreName.IOTDB:
+            yield True
+            return
+        async with AsyncExitStack() as stack:
+            is_safe = False
+            if secondary.is_well:
+                with suppress(TimeoutError, StoreError):
+                    async with asyncio.timeout(_LOCK_SECONDS):
+                        for device_id in sorted(selection.device_ids):
+                            await stack.enter_async_context(self._locks.deleting(device_id))
+                        is_safe = True
+            yield is_safe
 
     async def _admit(self, batches: Sequence[Batch]) -> tuple[Sequence[Batch], tuple[Refusal, ...]]:
         if not self.phase.writes_to(StoreName.IOTDB):

@@ -43,11 +43,11 @@ class Secondary:
             return None
         return asyncio.create_task(self._run(call), name=f"secondary-{self.store.name}")
 
-    async def settle(self, task: asyncio.Task[None] | None) -> bool:
-        """Return whether the call succeeded, at the latest when patience ends."""
+    async def settle(self, task: asyncio.Task[None] | None, *, is_patient: bool = False) -> bool:
+        """Return whether the call succeeded, at the latest when patience ends; to be patient is to wait for its end."""
         if task is None:
             return False
-        done, _ = await asyncio.wait({task}, timeout=self._patience)
+        done, _ = await asyncio.wait({task}, timeout=None if is_patient else self._patience)
         if not done:
             self._give_up(task)
             return False
@@ -78,6 +78,17 @@ class Secondary:
             _log.info("secondary is back", action="secondary_back", store=str(self.store.name))
         self._is_well, self.last_error = True, ""
         return True
+
+    def when_ended(self, task: asyncio.Task[None], then: Callable[[], Awaitable[None]]) -> None:
+        """Do something once a call that was given up on has ended."""
+
+        async def wait() -> None:
+            await asyncio.wait({task})
+            await then()
+
+        following = asyncio.create_task(wait(), name=f"after-straggler-{self.store.name}")
+        self._stragglers.add(following)
+        following.add_done_callback(self._straggler_ended)
 
     async def stragglers_ended(self) -> None:
         """Return once no call that was given up on is still under way."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -13,7 +13,7 @@ from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.rollups import RollupReader
 from iotflow_server.stores.selection import PointKey, Selection
-from iotflow_server.stores.store import SeriesInfo, SeriesType, TelemetryStore
+from iotflow_server.stores.store import Amendment, SeriesInfo, SeriesType, TelemetryStore
 
 #: Times a block as one operation ("write", "page", ...) of a store.
 Timer = Callable[[StoreName, str], AbstractContextManager[None]]
@@ -48,10 +48,10 @@ class ObservedStore:
         """Return if the store answers now."""
         await self._store.ping()
 
-    async def write(self, batches: Sequence[Batch]) -> None:
+    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
         """Store batches."""
         with self._timer(self.name, "write"):
-            await self._store.write(batches)
+            return await self._store.write(batches)
 
     async def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
         """Yield all points of a selection; timed up to its end."""
@@ -88,6 +88,15 @@ class ObservedStore:
         """Delete the points of a selection."""
         with self._timer(self.name, "delete"):
             await self._store.delete(selection)
+
+    async def mark(self) -> str:
+        """Return a mark of now."""
+        return await self._store.mark()
+
+    async def amend(self, amendment: Amendment, mark: str) -> bool:
+        """Make points what they should be."""
+        with self._timer(self.name, "amend"):
+            return await self._store.amend(amendment, mark)
 
     async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:
         """Return the series that hold points."""

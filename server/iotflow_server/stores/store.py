@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,19 @@ class SeriesInfo:
     point_count: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """How points of one device are to become what they are elsewhere.
+
+    ``right`` are missing or different, ``wrong`` should not be there (their values do not matter). ``whole`` is all
+    that should be there from the first to the last of both. Each may be None where there is nothing.
+    """
+
+    right: Batch | None
+    wrong: Batch | None
+    whole: Batch | None
+
+
 class TelemetryStore(Protocol):
     """Keeps points under the key (device, measurement, timestamp); the last write wins.
 
@@ -81,8 +94,10 @@ class TelemetryStore(Protocol):
     async def ping(self) -> None:
         """Return if the store answers now."""
 
-    async def write(self, batches: Sequence[Batch]) -> None:
+    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
         """Store batches; on return every point is durable. A later batch wins over an earlier one.
+
+        Returns the devices of which points were replaced; a store that cannot tell returns none.
 
         The batches have been admitted (``routing/admission.py``): their types fit, names and timestamps can
         be stored. If this raises, any part of them may have been stored; the same call again is harmless.
@@ -132,6 +147,17 @@ class TelemetryStore(Protocol):
         """Delete the points of a selection; durable on return. What does not exist is no error.
 
         The type of a series stays registered where the store registers types.
+        """
+
+    async def mark(self) -> str:
+        """Return a mark of now, for :meth:`amend`. To be taken before the points are read that are compared."""
+
+    async def amend(self, amendment: Amendment, mark: str) -> bool:
+        """Make points what they should be, and leave what was written since the mark as it is, as far as the store
+        can tell the two apart.
+
+        :returns: whether all of it was done, and nothing that was written meanwhile was undone by it. If False the
+            points are to be compared again.
         """
 
     async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:

@@ -14,8 +14,9 @@ from iotflow_server.access.local_devices import LocalDevices
 from iotflow_server.access.postgres_devices import PostgresDevices
 from iotflow_server.config import Settings
 from iotflow_server.foundation import StartError, embedded_folder, explained, lock_folder, postgres_dsn
-from iotflow_server.migration.phase_state import PhaseState
-from iotflow_server.migration.postgres_phases import PostgresPhases
+from iotflow_server.migration.first_state import first_state
+from iotflow_server.migration.position import PositionFile
+from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.observability.exporter import exporter_on
 from iotflow_server.observability.shared_metrics import SharedMetrics
 from iotflow_server.stores.postgres.store import PostgresStore
@@ -65,15 +66,16 @@ async def _make_ready(settings: Settings, dsn: str) -> None:
     """Bring schema, phase and registry to where workers can take them from PostgreSQL."""
     store = PostgresStore(dsn, settings.postgres_pool_size, settings.postgres_timeout_seconds, lambda _: 0)
     try:
-        state = PhaseState(PostgresPhases(store.pool), settings.data_dir / "phase.json")
+        fleet = PostgresFleet(store.pool)
         await store.open()
-        phase = (await state.load(settings.first_phase)).phase
+        known, _ = await first_state(fleet, PositionFile(settings.data_dir).read(), settings.first_phase)
+        phase = known.phase
         if phase.keeps_iotdb:
             raise StartError(
                 f"the phase is {phase}, which keeps IoTDB, and several workers cannot go through a migration together "
                 "yet: set IOTFLOW_WORKERS=1"
             )
-        await state.enter()
+        await fleet.first(phase)
         await _carry_over_devices(settings, store)
     finally:
         await store.close()

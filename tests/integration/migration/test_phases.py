@@ -34,7 +34,7 @@ async def caller(settings: Settings) -> AsyncIterator[Caller]:
 
 async def in_sync(caller: Caller) -> None:
     for _ in range(600):
-        if not any(store.dirty_ranges for store in (await caller.status()).stores):
+        if not any(store.dirty_ranges for store in (await caller.status()).stores if store.written):
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"still dirty: {await caller.status()}")

@@ -214,7 +214,7 @@ class Migration:
         self.failure: Exception | None = None
 
     async def status(self) -> MigrationStatus:
-        return MigrationStatus(Phase.DUAL_WRITE, 2, (), (), (), ())
+        return MigrationStatus(Phase.DUAL_WRITE, 2, 0, (), (), (), (), (), None, "")
 
     async def advance(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
         if self.failure is not None:
@@ -222,6 +222,9 @@ class Migration:
         return await self.status()
 
     roll_back = advance
+
+    async def remove_instance(self, instance_id: str) -> MigrationStatus:
+        return await self.advance(expected=None, changed_by="", reason="", force=False)
 
 
 class Primary:

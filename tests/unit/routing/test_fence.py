@@ -22,8 +22,8 @@ class Table:
         (Phase.POSTGRES_ONLY, 2, True),
         # There is no earlier stream.
         (Phase.DECOMMISSIONED, 1, False),
-        # One process has the order of all streams.
-        (Phase.READ_POSTGRES, 2, False),
+        (Phase.READ_POSTGRES, 2, True),
+        # PostgreSQL may be away.
         (Phase.DUAL_WRITE, 2, False),
         (Phase.PREPARATION, 2, False),
     ],

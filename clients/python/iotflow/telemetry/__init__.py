@@ -43,7 +43,7 @@ from iotflow.telemetry._gateway import GatewayWriter
 from iotflow.telemetry._gateway_status import GatewayStatus, OnFull, RejectedPoints
 from iotflow.telemetry._jobs import Job, JobFailure, JobFinding, JobFindingPage, JobPace, JobPage, JobProgress, JobScope
 from iotflow.telemetry._ledger import Acknowledgement, Sent
-from iotflow.telemetry._migration import Guard, Migration, PhaseChange, StoreStatus
+from iotflow.telemetry._migration import Guard, Instance, Migration, PhaseChange, StoreStatus, Transition
 from iotflow.telemetry._points import LatestPoints, Page, Point, SeriesInfo, SeriesList
 from iotflow.telemetry._records import Record, Rejection, WriteResult
 from iotflow.telemetry._series import SeriesData, SeriesSet
@@ -72,6 +72,7 @@ __all__ = [
     "GatewayStatus",
     "GatewayWriter",
     "Guard",
+    "Instance",
     "InvalidArgumentError",
     "Job",
     "JobFailure",
@@ -112,6 +113,7 @@ __all__ = [
     "TelemetryClient",
     "TelemetryError",
     "TimePrecision",
+    "Transition",
     "UnavailableError",
     "WriteResult",
     "WriteStream",

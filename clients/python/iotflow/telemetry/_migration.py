@@ -20,6 +20,7 @@ class Guard:
     satisfied: bool
     finding: str
     remedy: str
+    forcible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,39 @@ class StoreStatus:
     dirty_ranges: int
     last_error: str
     repaired_points: int
+    lag_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A process that serves the fleet: ``silent_seconds`` since it was heard of, and whether it follows."""
+
+    instance_id: str
+    name: str
+    started_at: datetime
+    silent_seconds: float
+    confirmed: bool
+    dirty_ranges: int
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A transition under way: where to, how far, and what it waits for."""
+
+    target: Phase
+    step: str
+    started_at: datetime
+    changed_by: str
+    reason: str
+    forced: bool
+    waits_for: str
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """The phase, the stores, the conditions of the next phase and of going back, and past transitions, newest first."""
+    """The phase, the stores, the conditions of the next phase and of going back, past transitions, newest first, the
+    instances of the fleet, and the transition under way."""
 
     phase: Phase
     epoch: int
@@ -57,6 +86,8 @@ class Migration:
     advance_guards: tuple[Guard, ...]
     roll_back_guards: tuple[Guard, ...]
     history: tuple[PhaseChange, ...]
+    instances: tuple[Instance, ...] = ()
+    transition: Transition | None = None
 
 
 def transition(expected_phase: Phase | str | None, changed_by: str, reason: str, force: bool) -> dict[str, Any]:
@@ -82,6 +113,8 @@ def decode_migration(
         tuple(map(_guard, message.advance_guards)),
         tuple(map(_guard, message.roll_back_guards)),
         tuple(map(_change, message.history)),
+        tuple(map(_instance, message.instances)),
+        _transition(message.transition) if message.HasField("transition") else None,
     )
 
 
@@ -94,11 +127,12 @@ def _store(message: pb.StoreStatus) -> StoreStatus:
         message.dirty_ranges,
         message.last_error,
         message.repaired_points,
+        message.lag_seconds,
     )
 
 
 def _guard(message: pb.Guard) -> Guard:
-    return Guard(message.name, message.satisfied, message.finding, message.remedy)
+    return Guard(message.name, message.satisfied, message.finding, message.remedy, message.forcible)
 
 
 def _change(message: pb.PhaseChange) -> PhaseChange:
@@ -109,4 +143,28 @@ def _change(message: pb.PhaseChange) -> PhaseChange:
         message.changed_by,
         message.reason,
         message.forced,
+    )
+
+
+def _instance(message: pb.Instance) -> Instance:
+    return Instance(
+        message.instance_id,
+        message.name,
+        moment_of(message.started_at),
+        message.silent_seconds,
+        message.confirmed,
+        message.dirty_ranges,
+        message.stopped,
+    )
+
+
+def _transition(message: pb.Transition) -> Transition:
+    return Transition(
+        word_of(Phase, message.target),
+        pb.TransitionStep.Name(message.step).removeprefix("TRANSITION_STEP_"),
+        moment_of(message.started_at),
+        message.changed_by,
+        message.reason,
+        message.forced,
+        message.waits_for,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_run import RunSettings
@@ -42,11 +40,3 @@ class JobParts:
         kinds = JobKinds()
         runner = JobRunner(Leases(pool, instance, lease_seconds), kinds, settings, strain, show)
         return cls(kinds, Jobs(JobTable(pool), kinds, epoch, runner.look), runner)
-
-
-def instance_id(folder: Path) -> str:
-    """What this instance calls itself, kept in its data folder so that it knows its own jobs after a restart."""
-    path = folder / "instance"
-    if not path.exists():
-        path.write_text(uuid.uuid4().hex)
-    return path.read_text()

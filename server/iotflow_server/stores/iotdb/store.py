@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow_server.config import IotdbSettings
-from iotflow_server.stores.batch import Batch, Timestamps
+from iotflow_server.stores.batch import Batch, Timestamps, is_metadata
 from iotflow_server.stores.iotdb.clock import Clock
 from iotflow_server.stores.iotdb.deleting import delete_points
 from iotflow_server.stores.iotdb.names import DevicePlace, Layout
@@ -26,8 +26,8 @@ from iotflow_server.stores.iotdb.summary import latest_points, series_infos
 from iotflow_server.stores.iotdb.writing import Writer
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.records import scan_metadata
-from iotflow_server.stores.selection import PointKey, Selection, TimeRange
-from iotflow_server.stores.store import OwnerLookup, SeriesInfo, SeriesType
+from iotflow_server.stores.selection import PointKey, Scope, Selection, TimeRange
+from iotflow_server.stores.store import Amendment, OwnerLookup, SeriesInfo, SeriesType
 
 _Result = TypeVar("_Result")
 
@@ -77,13 +77,31 @@ class IotdbStore:
         """Return if IoTDB answers now."""
         await self._sessions.run(lambda session: session.query("SHOW VERSION"))
 
-    async def write(self, batches: Sequence[Batch]) -> None:
-        """Store batches.
+    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
+        """Store batches. Whether points are replaced, IoTDB does not tell.
 
         :raises StoreRefusedError: a series is of another type, or IoTDB refuses a name, time or value.
         """
         if batches:
             await self._sessions.run(lambda session: self._writer.write(session, batches))
+        return ()
+
+    async def mark(self) -> str:
+        """IoTDB does not know when a point was written."""
+        return ""
+
+    async def amend(self, amendment: Amendment, mark: str) -> bool:
+        """Write and delete as if nobody else did; the caller compares again.
+
+        All between the first and the last wrong point is deleted at once, and what belongs there written again: to
+        delete one by one takes IoTDB far too long.
+        """
+        if amendment.wrong is not None:
+            await self.delete(_span_of(amendment.wrong))
+        right = amendment.right if amendment.wrong is None else amendment.whole
+        if right is not None:
+            await self.write([right])
+        return False
 
     async def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
         """Yield all points of a selection; each batch is read at the time it is asked for."""
@@ -193,6 +211,12 @@ class IotdbStore:
             return [] if plan is None else [work(session, plan)]
 
         return await self._sessions.run(run)
+
+
+def _span_of(batch: Batch) -> Selection:
+    span = TimeRange(int(batch.timestamps.min()), int(batch.timestamps.max()) + 1)
+    scope = Scope.BOTH if any(is_metadata(column.name) for column in batch.columns) else Scope.DATA
+    return Selection((batch.device_id,), None, span, scope)
 
 
 def _infos(session: Session, plan: Plan) -> list[SeriesInfo]:

@@ -41,6 +41,18 @@ async def remove(connection: Connection, frame: Frame, table: str) -> set[int]:
     return found
 
 
+async def remove_older(connection: Connection, frame: Frame, table: str, mark: str) -> int:
+    """Delete what a table has under the keys of a resolved frame, but for what was written since a mark; return how
+    many points that were."""
+    await connection.execute(sql.WALK_INDEXES)
+    removed = 0
+    for keys in _keys(frame, table):
+        removed += await connection.fetchval(
+            sql.remove_older(table), keys.devices, keys.names, keys.firsts, keys.lasts, keys.timestamps, mark
+        )
+    return removed
+
+
 def _keys(frame: Frame, table: str) -> Iterator[_Keys]:
     full: list[str] = []
     for column in frame.columns:

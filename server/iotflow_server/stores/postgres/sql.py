@@ -76,19 +76,40 @@ WALK_INDEXES: Final = "SELECT " + ", ".join(
 )
 
 
+#: Every transaction before this one has ended.
+MARK: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())"
+#: Of rows that are old the number of their transaction may have come round; none takes an hour.
+_IS_OLDER: Final = "AND (age(point.xmin) > age($6::text::xid8::xid) OR point.created_at < now() - interval '1 hour')"
+
+
 def remove(table: str) -> str:
     """Delete points of devices $1 and measurements $2, and return the devices that had some.
 
     The timestamps of each device are $3 to $4 of all those in $5, where they ascend: the index is walked once for each
     series.
     """
+    return f"WITH removed AS ({_remove(table)}) SELECT DISTINCT device_id FROM removed"
+
+
+def remove_older(table: str) -> str:
+    """The same, but for what was written since the mark $6; return how many points."""
+    return f"WITH removed AS ({_remove(table, _IS_OLDER)}) SELECT count(*) FROM removed"
+
+
+def _remove(table: str, condition: str = "") -> str:
     return f"""
-WITH removed AS (
     DELETE FROM {table} AS point
     USING unnest($1::integer[], $3::integer[], $4::integer[]) AS written (device_id, first, last)
     WHERE point.device_id = written.device_id AND measurement_name = ANY ($2::text[])
-        AND timestamp = ANY (($5::timestamptz[])[first:last])
+        AND timestamp = ANY (($5::timestamptz[])[first:last]) {condition}
     RETURNING point.device_id
-)
-SELECT DISTINCT device_id FROM removed
 """
+
+
+def add_absent(table: str) -> str:
+    """Move staged rows into their table where there is none under their key."""
+    columns = ", ".join(COLUMNS)
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging(table)} ORDER BY {_KEY[table]} "
+        f"ON CONFLICT ({_KEY[table]}) DO NOTHING"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import numpy as np
@@ -29,7 +29,7 @@ from iotflow_server.stores.postgres.rollup_work import RollupWork, rollup_work
 from iotflow_server.stores.postgres.stream_writers import forget_old
 from iotflow_server.stores.postgres.writer import PointWriter
 from iotflow_server.stores.selection import PointKey, Scope, Selection, TimeRange
-from iotflow_server.stores.store import OwnerLookup, SeriesInfo, SeriesType
+from iotflow_server.stores.store import Amendment, OwnerLookup, SeriesInfo, SeriesType
 
 
 class PostgresStore:
@@ -112,9 +112,18 @@ class PostgresStore:
         async with self.pool.connection() as connection:
             await connection.execute("SELECT 1")
 
-    async def write(self, batches: Sequence[Batch]) -> None:
-        """Store all batches in one transaction."""
-        await self._writer.write(batches)
+    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
+        """Store all batches in one transaction; return the devices of which points were replaced."""
+        return await self._writer.write(batches)
+
+    async def mark(self) -> str:
+        """Return the oldest transaction that is under way."""
+        async with self.pool.connection() as connection:
+            return str(await connection.fetchval(sql.MARK))
+
+    async def amend(self, amendment: Amendment, mark: str) -> bool:
+        """Replace or remove what no transaction has written since the mark, and add what nobody has added."""
+        return await self._writer.amend(amendment, mark)
 
     def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
         """Yield all points of a selection."""

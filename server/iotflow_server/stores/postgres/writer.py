@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -12,6 +12,7 @@ import asyncpg
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres import sql
+from iotflow_server.stores.postgres.amending import amend_points
 from iotflow_server.stores.postgres.catalogue import SeriesCatalogue, insert_series
 from iotflow_server.stores.postgres.copying import Load, copy_into
 from iotflow_server.stores.postgres.generations import change_generations
@@ -21,7 +22,7 @@ from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
 from iotflow_server.stores.postgres.removal import remove
 from iotflow_server.stores.postgres.stream_writers import refuse_superseded
-from iotflow_server.stores.store import OwnerLookup
+from iotflow_server.stores.store import Amendment, OwnerLookup
 
 #: Times that a write is tried again after it lost against another transaction.
 _LOST_TRIES: Final = 5
@@ -58,8 +59,8 @@ class PointWriter:
         self._partitions.forget()
         self._catalogue.forget()
 
-    async def write(self, batches: Sequence[Batch]) -> None:
-        """Store all batches or none.
+    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
+        """Store all batches or none; return the devices of which points were replaced.
 
         :raises WriterSupersededError: points would be replaced for a stream that a later one has superseded.
         """
@@ -67,25 +68,39 @@ class PointWriter:
         fresh, again = self._overwriters.split(frame)
         copied, replaced = Load(fresh, self._owner_of), Load(again, self._owner_of)
         if not copied.tables and not replaced.tables:
-            return
+            return ()
         async with self._pool.connection() as connection:
             await self._marks.look(connection)
             try:
-                await self._store(connection, frame, copied, replaced)
+                return await self._store(connection, frame, copied, replaced)
             except asyncpg.CheckViolationError:
                 # Somebody has dropped a partition that was known.
                 self._partitions.forget()
-                await self._store(connection, frame, copied, replaced)
+                return await self._store(connection, frame, copied, replaced)
 
-    async def _store(self, connection: Connection, frame: Frame, copied: Load, replaced: Load) -> None:
+    async def amend(self, amendment: Amendment, mark: str) -> bool:
+        """Replace and remove what was not written since the mark, and add what is not there; whether that was all."""
+        wrong = Load(Frame.of([] if amendment.wrong is None else [amendment.wrong]), self._owner_of)
+        right = Load(Frame.of([] if amendment.right is None else [amendment.right]), self._owner_of)
+        async with self._pool.connection() as connection:
+            await self._make_partitions(connection, right)
+            try:
+                with self._catalogue.remembering(right.frame) as new:
+                    async with self._transaction(connection, right, wrong):
+                        await insert_series(connection, new)
+                        return await amend_points(connection, right, wrong.frame, mark, self._pool.timeout)
+            except _LOST:
+                return False
+
+    async def _store(self, connection: Connection, frame: Frame, copied: Load, replaced: Load) -> Collection[int]:
         await self._make_partitions(connection, copied, replaced)
         try:
             if replaced.tables:
-                await self._copy_and_replace(connection, copied, replaced)
-            else:
-                await self._copy(connection, copied)
+                return await self._copy_and_replace(connection, copied, replaced)
+            await self._copy(connection, copied)
+            return ()
         except _MET:
-            await self._replace_until_won(connection, Load(frame, self._owner_of))
+            return await self._replace_until_won(connection, Load(frame, self._owner_of))
 
     async def _make_partitions(self, connection: Connection, *loads: Load) -> None:
         for load in loads:
@@ -105,7 +120,7 @@ class PointWriter:
                 await insert_series(connection, new)
                 await self._copy_all(connection, load)
 
-    async def _copy_and_replace(self, connection: Connection, copied: Load, replaced: Load) -> None:
+    async def _copy_and_replace(self, connection: Connection, copied: Load, replaced: Load) -> Collection[int]:
         with self._catalogue.remembering(copied.frame) as new, self._catalogue.remembering(replaced.frame) as also_new:
             async with self._transaction(connection, copied, replaced):
                 await insert_series(connection, {**new, **also_new})
@@ -115,8 +130,9 @@ class PointWriter:
                 if overwriting:
                     await refuse_superseded(connection, replaced.frame.writers)
         self._overwriters.note(replaced.frame.devices, overwriting)
+        return overwriting
 
-    async def _replace_until_won(self, connection: Connection, load: Load) -> None:
+    async def _replace_until_won(self, connection: Connection, load: Load) -> Collection[int]:
         nothing = Load(Frame.of(()), self._owner_of)
         for _ in range(_REPLACE_TRIES):
             try:
@@ -131,7 +147,7 @@ class PointWriter:
                 continue
         return await self._upsert(connection, load)
 
-    async def _upsert(self, connection: Connection, load: Load) -> None:
+    async def _upsert(self, connection: Connection, load: Load) -> Collection[int]:
         """The dear way, which waits for other writers instead of failing."""
         with self._catalogue.remembering(load.frame) as new:
             async with self._transaction(connection, load):
@@ -141,6 +157,7 @@ class PointWriter:
                     await copy_into(connection, sql.staging(table), load, table, self._pool.timeout)
                     await connection.execute(sql.upsert(table))
                 await refuse_superseded(connection, load.frame.writers)
+        return load.frame.devices
 
     @asynccontextmanager
     async def _transaction(self, connection: Connection, *loads: Load) -> AsyncIterator[None]:

@@ -18,6 +18,16 @@ class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PHASE_POSTGRES_ONLY: _ClassVar[Phase]
     PHASE_DECOMMISSIONED: _ClassVar[Phase]
 
+class TransitionStep(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRANSITION_STEP_UNSPECIFIED: _ClassVar[TransitionStep]
+    TRANSITION_STEP_ANNOUNCED: _ClassVar[TransitionStep]
+    TRANSITION_STEP_STRICT: _ClassVar[TransitionStep]
+    TRANSITION_STEP_DRAINED: _ClassVar[TransitionStep]
+    TRANSITION_STEP_FLIPPED: _ClassVar[TransitionStep]
+    TRANSITION_STEP_DONE: _ClassVar[TransitionStep]
+    TRANSITION_STEP_UNDONE: _ClassVar[TransitionStep]
+
 class DifferenceKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     DIFFERENCE_KIND_UNSPECIFIED: _ClassVar[DifferenceKind]
@@ -30,22 +40,67 @@ PHASE_DUAL_WRITE: Phase
 PHASE_READ_POSTGRES: Phase
 PHASE_POSTGRES_ONLY: Phase
 PHASE_DECOMMISSIONED: Phase
+TRANSITION_STEP_UNSPECIFIED: TransitionStep
+TRANSITION_STEP_ANNOUNCED: TransitionStep
+TRANSITION_STEP_STRICT: TransitionStep
+TRANSITION_STEP_DRAINED: TransitionStep
+TRANSITION_STEP_FLIPPED: TransitionStep
+TRANSITION_STEP_DONE: TransitionStep
+TRANSITION_STEP_UNDONE: TransitionStep
 DIFFERENCE_KIND_UNSPECIFIED: DifferenceKind
 DIFFERENCE_KIND_MISSING: DifferenceKind
 DIFFERENCE_KIND_MISMATCHED: DifferenceKind
 DIFFERENCE_KIND_EXTRA: DifferenceKind
 
 class Guard(_message.Message):
-    __slots__ = ("name", "satisfied", "finding", "remedy")
+    __slots__ = ("name", "satisfied", "finding", "remedy", "forcible")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SATISFIED_FIELD_NUMBER: _ClassVar[int]
     FINDING_FIELD_NUMBER: _ClassVar[int]
     REMEDY_FIELD_NUMBER: _ClassVar[int]
+    FORCIBLE_FIELD_NUMBER: _ClassVar[int]
     name: str
     satisfied: bool
     finding: str
     remedy: str
-    def __init__(self, name: _Optional[str] = ..., satisfied: bool = ..., finding: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
+    forcible: bool
+    def __init__(self, name: _Optional[str] = ..., satisfied: bool = ..., finding: _Optional[str] = ..., remedy: _Optional[str] = ..., forcible: bool = ...) -> None: ...
+
+class Instance(_message.Message):
+    __slots__ = ("instance_id", "name", "started_at", "silent_seconds", "confirmed", "dirty_ranges", "stopped")
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    SILENT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_FIELD_NUMBER: _ClassVar[int]
+    DIRTY_RANGES_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    instance_id: str
+    name: str
+    started_at: _timestamp_pb2.Timestamp
+    silent_seconds: float
+    confirmed: bool
+    dirty_ranges: int
+    stopped: bool
+    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., silent_seconds: _Optional[float] = ..., confirmed: bool = ..., dirty_ranges: _Optional[int] = ..., stopped: bool = ...) -> None: ...
+
+class Transition(_message.Message):
+    __slots__ = ("target", "step", "started_at", "changed_by", "reason", "forced", "waits_for")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FORCED_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    target: Phase
+    step: TransitionStep
+    started_at: _timestamp_pb2.Timestamp
+    changed_by: str
+    reason: str
+    forced: bool
+    waits_for: str
+    def __init__(self, target: _Optional[_Union[Phase, str]] = ..., step: _Optional[_Union[TransitionStep, str]] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., changed_by: _Optional[str] = ..., reason: _Optional[str] = ..., forced: bool = ..., waits_for: _Optional[str] = ...) -> None: ...
 
 class PhaseChange(_message.Message):
     __slots__ = ("epoch", "phase", "changed_at", "changed_by", "reason", "forced")
@@ -64,7 +119,7 @@ class PhaseChange(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., phase: _Optional[_Union[Phase, str]] = ..., changed_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., changed_by: _Optional[str] = ..., reason: _Optional[str] = ..., forced: bool = ...) -> None: ...
 
 class StoreStatus(_message.Message):
-    __slots__ = ("store", "reachable", "written", "read", "dirty_ranges", "last_error", "repaired_points")
+    __slots__ = ("store", "reachable", "written", "read", "dirty_ranges", "last_error", "repaired_points", "lag_seconds")
     STORE_FIELD_NUMBER: _ClassVar[int]
     REACHABLE_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +127,7 @@ class StoreStatus(_message.Message):
     DIRTY_RANGES_FIELD_NUMBER: _ClassVar[int]
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     REPAIRED_POINTS_FIELD_NUMBER: _ClassVar[int]
+    LAG_SECONDS_FIELD_NUMBER: _ClassVar[int]
     store: _value_pb2.Store
     reachable: bool
     written: bool
@@ -79,23 +135,28 @@ class StoreStatus(_message.Message):
     dirty_ranges: int
     last_error: str
     repaired_points: int
-    def __init__(self, store: _Optional[_Union[_value_pb2.Store, str]] = ..., reachable: bool = ..., written: bool = ..., read: bool = ..., dirty_ranges: _Optional[int] = ..., last_error: _Optional[str] = ..., repaired_points: _Optional[int] = ...) -> None: ...
+    lag_seconds: float
+    def __init__(self, store: _Optional[_Union[_value_pb2.Store, str]] = ..., reachable: bool = ..., written: bool = ..., read: bool = ..., dirty_ranges: _Optional[int] = ..., last_error: _Optional[str] = ..., repaired_points: _Optional[int] = ..., lag_seconds: _Optional[float] = ...) -> None: ...
 
 class Migration(_message.Message):
-    __slots__ = ("phase", "epoch", "stores", "advance_guards", "roll_back_guards", "history")
+    __slots__ = ("phase", "epoch", "stores", "advance_guards", "roll_back_guards", "history", "instances", "transition")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     STORES_FIELD_NUMBER: _ClassVar[int]
     ADVANCE_GUARDS_FIELD_NUMBER: _ClassVar[int]
     ROLL_BACK_GUARDS_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    TRANSITION_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     epoch: int
     stores: _containers.RepeatedCompositeFieldContainer[StoreStatus]
     advance_guards: _containers.RepeatedCompositeFieldContainer[Guard]
     roll_back_guards: _containers.RepeatedCompositeFieldContainer[Guard]
     history: _containers.RepeatedCompositeFieldContainer[PhaseChange]
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., epoch: _Optional[int] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., advance_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., roll_back_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[PhaseChange, _Mapping]]] = ...) -> None: ...
+    instances: _containers.RepeatedCompositeFieldContainer[Instance]
+    transition: Transition
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., epoch: _Optional[int] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., advance_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., roll_back_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[PhaseChange, _Mapping]]] = ..., instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ...) -> None: ...
 
 class GetMigrationRequest(_message.Message):
     __slots__ = ()
@@ -142,6 +203,28 @@ class RollBackPhaseResponse(_message.Message):
     MIGRATION_FIELD_NUMBER: _ClassVar[int]
     migration: Migration
     def __init__(self, migration: _Optional[_Union[Migration, _Mapping]] = ...) -> None: ...
+
+class ListInstancesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListInstancesResponse(_message.Message):
+    __slots__ = ("instances",)
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    instances: _containers.RepeatedCompositeFieldContainer[Instance]
+    def __init__(self, instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ...) -> None: ...
+
+class RemoveInstanceRequest(_message.Message):
+    __slots__ = ("instance_id",)
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    instance_id: str
+    def __init__(self, instance_id: _Optional[str] = ...) -> None: ...
+
+class RemoveInstanceResponse(_message.Message):
+    __slots__ = ("instances",)
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    instances: _containers.RepeatedCompositeFieldContainer[Instance]
+    def __init__(self, instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ...) -> None: ...
 
 class StartBackfillRequest(_message.Message):
     __slots__ = ("scope", "pace", "created_by")

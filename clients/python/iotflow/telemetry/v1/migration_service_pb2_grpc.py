@@ -30,6 +30,16 @@ class MigrationServiceStub(object):
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseRequest.SerializeToString,
                 response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseResponse.FromString,
                 )
+        self.ListInstances = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/ListInstances',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListInstancesRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListInstancesResponse.FromString,
+                )
+        self.RemoveInstance = channel.unary_unary(
+                '/iotflow.telemetry.v1.MigrationService/RemoveInstance',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RemoveInstanceRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RemoveInstanceResponse.FromString,
+                )
         self.StartBackfill = channel.unary_unary(
                 '/iotflow.telemetry.v1.MigrationService/StartBackfill',
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.StartBackfillRequest.SerializeToString,
@@ -132,6 +142,20 @@ class MigrationServiceServicer(object):
 
     def RollBackPhase(self, request, context):
         """Moves back to the phase before. FAILED_PRECONDITION names every guard that does not hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInstances(self, request, context):
+        """The instances of the fleet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveInstance(self, request, context):
+        """Says that an instance is dead, so that transitions no longer wait for it. FAILED_PRECONDITION while it is heard of.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,6 +290,16 @@ def add_MigrationServiceServicer_to_server(servicer, server):
                     servicer.RollBackPhase,
                     request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseRequest.FromString,
                     response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseResponse.SerializeToString,
+            ),
+            'ListInstances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInstances,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListInstancesRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListInstancesResponse.SerializeToString,
+            ),
+            'RemoveInstance': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveInstance,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RemoveInstanceRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RemoveInstanceResponse.SerializeToString,
             ),
             'StartBackfill': grpc.unary_unary_rpc_method_handler(
                     servicer.StartBackfill,
@@ -406,6 +440,40 @@ class MigrationService(object):
         return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/RollBackPhase',
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseRequest.SerializeToString,
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RollBackPhaseResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListInstances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/ListInstances',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListInstancesRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.ListInstancesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RemoveInstance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/RemoveInstance',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RemoveInstanceRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.RemoveInstanceResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

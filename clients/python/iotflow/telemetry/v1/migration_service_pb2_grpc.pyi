@@ -39,6 +39,18 @@ class MigrationServiceStub:
     ]
     """Moves back to the phase before. FAILED_PRECONDITION names every guard that does not hold."""
 
+    ListInstances: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListInstancesRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListInstancesResponse,
+    ]
+    """The instances of the fleet."""
+
+    RemoveInstance: grpc.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.RemoveInstanceRequest,
+        iotflow.telemetry.v1.migration_service_pb2.RemoveInstanceResponse,
+    ]
+    """Says that an instance is dead, so that transitions no longer wait for it. FAILED_PRECONDITION while it is heard of."""
+
     StartBackfill: grpc.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.StartBackfillRequest,
         iotflow.telemetry.v1.migration_service_pb2.StartBackfillResponse,
@@ -155,6 +167,18 @@ class MigrationServiceAsyncStub:
         iotflow.telemetry.v1.migration_service_pb2.RollBackPhaseResponse,
     ]
     """Moves back to the phase before. FAILED_PRECONDITION names every guard that does not hold."""
+
+    ListInstances: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.ListInstancesRequest,
+        iotflow.telemetry.v1.migration_service_pb2.ListInstancesResponse,
+    ]
+    """The instances of the fleet."""
+
+    RemoveInstance: grpc.aio.UnaryUnaryMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.RemoveInstanceRequest,
+        iotflow.telemetry.v1.migration_service_pb2.RemoveInstanceResponse,
+    ]
+    """Says that an instance is dead, so that transitions no longer wait for it. FAILED_PRECONDITION while it is heard of."""
 
     StartBackfill: grpc.aio.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.StartBackfillRequest,
@@ -278,6 +302,22 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.RollBackPhaseResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.RollBackPhaseResponse]]:
         """Moves back to the phase before. FAILED_PRECONDITION names every guard that does not hold."""
+
+    @abc.abstractmethod
+    def ListInstances(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.ListInstancesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.ListInstancesResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.ListInstancesResponse]]:
+        """The instances of the fleet."""
+
+    @abc.abstractmethod
+    def RemoveInstance(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.RemoveInstanceRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.RemoveInstanceResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.RemoveInstanceResponse]]:
+        """Says that an instance is dead, so that transitions no longer wait for it. FAILED_PRECONDITION while it is heard of."""
 
     @abc.abstractmethod
     def StartBackfill(

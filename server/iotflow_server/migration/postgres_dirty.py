@@ -1,0 +1,174 @@
+"""Dirty ranges in PostgreSQL, shared by all instances: what IoTDB lacks, and what a transition makes dirty."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from iotflow_server.migration.dirt import Dirt
+from iotflow_server.migration.dirty_book import Entry
+from iotflow_server.routing.dirty import DirtyRange
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
+from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
+from iotflow_server.stores.selection import TimeRange
+
+#: A range that an instance has claimed is taken by another once that one is silent for so long. Two that repair one
+#: range do no harm.
+CLAIM_SECONDS: Final = 60
+_LONG_SECONDS: Final = 24 * 3600.0
+#: -infinity, as PostgreSQL has it.
+_ALWAYS: Final = EPOCH_SHIFT - 2**63
+_NONE: Final = "INSERT 0 0"
+
+#: A range is recorded already if a range that nobody has claimed covers it: a later claim reads after this statement.
+_ADD: Final = """
+INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, written_since, noted_at)
+SELECT $1, device_id, starts_at, ends_at, $5, coalesce($6, now())
+FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[]) AS added (device_id, starts_at, ends_at)
+WHERE NOT EXISTS (
+    SELECT FROM dirty_ranges AS known
+    WHERE known.store = $1 AND (known.device_id = added.device_id OR known.device_id IS NULL)
+        AND known.starts_at <= added.starts_at AND known.ends_at >= added.ends_at
+        AND known.claimed_by IS NULL AND known.written_since IS NULL
+)
+"""
+_DIRT: Final = """
+SELECT store, ranges, CASE WHEN isfinite(oldest) THEN extract(epoch FROM clock_timestamp() - oldest)::float8
+    ELSE 'infinity' END AS lag_seconds
+FROM (SELECT store, count(*) AS ranges, min(noted_at) AS oldest FROM dirty_ranges GROUP BY store) AS noted
+"""
+#: Too many ranges become one for each device, and with too many devices one for all.
+_COUNT_FREE: Final = "SELECT count(*) FROM dirty_ranges WHERE store = $1 AND claimed_by IS NULL"
+_WIDEN: Final = """
+WITH free AS (
+    DELETE FROM dirty_ranges WHERE store = $1 AND claimed_by IS NULL RETURNING *
+)
+INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, noted_at)
+SELECT $1, CASE WHEN $2 THEN device_id END, min(starts_at), max(ends_at), min(noted_at) FROM free
+GROUP BY CASE WHEN $2 THEN device_id END
+"""
+_CLAIM: Final = """
+UPDATE dirty_ranges SET claimed_by = $1 WHERE range_id = (
+    SELECT range_id FROM dirty_ranges AS free
+    WHERE store = ANY ($2::text[]) AND range_id <> ALL ($4::bigint[])
+        AND (claimed_by IS NULL OR claimed_by NOT IN (
+            SELECT instance_id FROM instances WHERE heard_at > now() - make_interval(secs => $5)))
+        AND (store = $3 OR NOT EXISTS (
+            SELECT FROM dirty_ranges AS of_primary
+            WHERE of_primary.store = $3
+                AND (of_primary.device_id = free.device_id OR of_primary.device_id IS NULL OR free.device_id IS NULL)
+        ) AND NOT EXISTS (
+            SELECT FROM instances WHERE CASE $3 WHEN 'iotdb' THEN dirty_iotdb ELSE dirty_postgres END > 0
+        ))
+    ORDER BY store <> $3, range_id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING range_id, store, device_id, starts_at, ends_at, written_since
+"""
+_OWN: Final = "WHERE range_id = $1 AND claimed_by = $2"
+_RELEASE: Final = f"UPDATE dirty_ranges SET claimed_by = NULL {_OWN}"
+_RELEASE_ALL: Final = "UPDATE dirty_ranges SET claimed_by = NULL WHERE claimed_by = $1"
+_SHRINK: Final = f"UPDATE dirty_ranges SET starts_at = $3 {_OWN}"
+_DELETE: Final = f"DELETE FROM dirty_ranges {_OWN} RETURNING noted_at"
+_WRITTEN_SINCE: Final = """
+SELECT device_id, min(timestamp) AS first, max(timestamp) AS last FROM (
+    SELECT device_id, timestamp FROM telemetry_data WHERE created_at >= $1
+    UNION ALL SELECT device_id, timestamp FROM telemetry_metadata WHERE created_at >= $1
+) AS written GROUP BY device_id, date_bin('1 day', timestamp, '2000-01-01') ORDER BY device_id, first
+"""
+
+
+class PostgresDirty:
+    """Implements :class:`migration.dirty_book.DirtyBook`; every method may raise StoreUnavailableError."""
+
+    def __init__(self, pool: PostgresPool, instance_id: str, most: int) -> None:
+        """``most``: ranges of a store that are kept apart."""
+        self._pool = pool
+        self._most = most
+        self._instance_id = instance_id
+
+    async def begin(self) -> None:
+        """Give back what this instance had claimed before it was started anew."""
+        await self._execute(_RELEASE_ALL, self._instance_id)
+
+    async def add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
+        """Return once the ranges are durable."""
+        async with self._pool.connection() as connection, transaction(connection):
+            if await _add(connection, store, ranges):
+                await self._bound(connection, store)
+
+    async def dirt(self) -> dict[StoreName, Dirt]:
+        """How much is dirty, by store."""
+        async with self._pool.connection() as connection:
+            found = {row["store"]: Dirt(row["ranges"], row["lag_seconds"]) for row in await connection.fetch(_DIRT)}
+        return {store: found.get(store.value, Dirt()) for store in StoreName}
+
+    async def count(self, store: StoreName) -> int:
+        """Ranges in which a store may differ."""
+        return (await self.dirt())[store].ranges
+
+    async def claim(self, stores: Sequence[StoreName], *, besides: Collection[int] = ()) -> Entry | None:
+        """Return the oldest range of these stores, for repair."""
+        names = [store.value for store in stores]
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(_CLAIM, self._instance_id, names, names[0], list(besides), CLAIM_SECONDS)
+        return None if row is None else _entry(row)
+
+    async def release(self, entry: Entry) -> None:
+        """Give a range back."""
+        await self._execute(_RELEASE, entry.id, self._instance_id)
+
+    async def shrink(self, entry: Entry, start: int) -> Entry:
+        """Record that a range is repaired up to ``start``."""
+        await self._execute(_SHRINK, entry.id, self._instance_id, start)
+        rest = TimeRange(start, entry.range.time_range.end)
+        return Entry(entry.id, entry.store, DirtyRange(entry.range.device_id, rest), entry.written_since)
+
+    async def split(self, entry: Entry, parts: Sequence[DirtyRange]) -> None:
+        """Replace a range by parts, all or nothing."""
+        async with self._pool.connection() as connection, transaction(connection):
+            noted_at = await connection.fetchval(_DELETE, entry.id, self._instance_id)
+            if noted_at is not None and parts:
+                await _add(connection, entry.store, parts, noted_at=noted_at)
+
+    async def written_since(self, moment: int) -> list[DirtyRange]:
+        """The ranges of what PostgreSQL has got since a moment, a day of a device at most in each."""
+        async with self._pool.connection() as connection, transaction(connection):
+            # It reads the whole table.
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            rows = await connection.fetch(_WRITTEN_SINCE, moment, timeout=_LONG_SECONDS)
+        return [DirtyRange(row["device_id"], TimeRange(row["first"], row["last"] + 1)) for row in rows]
+
+    async def _bound(self, connection: Connection, store: StoreName) -> None:
+        for by_device in (True, False):
+            if await connection.fetchval(_COUNT_FREE, store.value) > self._most:
+                await connection.execute(_WIDEN, store.value, by_device)
+
+    async def _execute(self, statement: str, *values: object) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(statement, *values)
+
+
+async def mark_everything(connection: Connection, store: StoreName, written_since: int | None = None) -> None:
+    """Record that a store may differ everywhere, or in what PostgreSQL has got since a moment."""
+    await _add(connection, store, [DirtyRange(None, TimeRange())], written_since, _ALWAYS)
+
+
+async def _add(
+    connection: Connection,
+    store: StoreName,
+    ranges: Sequence[DirtyRange],
+    written_since: int | None = None,
+    noted_at: int | None = None,
+) -> bool:
+    """Add what is not recorded yet; whether there was any."""
+    devices = [dirty.device_id for dirty in ranges]
+    starts = [dirty.time_range.start for dirty in ranges]
+    ends = [dirty.time_range.end for dirty in ranges]
+    return str(await connection.execute(_ADD, store.value, devices, starts, ends, written_since, noted_at)) != _NONE
+
+
+def _entry(row: Any) -> Entry:
+    time_range = TimeRange(row["starts_at"], row["ends_at"])
+    return Entry(
+        row["range_id"], StoreName(row["store"]), DirtyRange(row["device_id"], time_range), row["written_since"]
+    )
