@@ -44,7 +44,7 @@ async def test_a_running_fleet_differs_nowhere_and_what_was_spoiled_is_reported(
 ) -> None:
     settings = settings_of(tmp_path / "data", postgres_dsn, iotdb_settings, initial_phase=Phase.DUAL_WRITE)
     async with service(settings) as caller:
-        await caller.write(record(2, BASE, {"n": 0.5}), record(2, BASE + 1, {"n": 1.5}))
+        await caller.write(record(1, BASE, {"n": 0.0}), record(2, BASE, {"n": 0.5}), record(2, BASE + 1, {"n": 1.5}))
         await postgres_store.write([point(2, BASE * 1000, "n", 0.25)])
         is_over = asyncio.Event()
         writer = asyncio.create_task(overwrite(caller, is_over))
