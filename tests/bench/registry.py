@@ -15,6 +15,7 @@ _FILES: Final = (
     "unary_latency",
     "dual_overhead",
     "secondary_down",
+    "cutover_pause",
     "ingest_growth",
     "memory_peak",
     "queries",

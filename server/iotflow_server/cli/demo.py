@@ -52,7 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--gateways", type=int, default=4, help="gateways that stream throughout")
     parser.add_argument("--readers", type=int, default=4, help="readers that check every answer")
     parser.add_argument("--records", type=int, default=2_000, help="records of history for each device")
-    parser.add_argument("--instances", type=int, default=1, help="instances of the service")
+    parser.add_argument("--instances", type=int, default=2, help="instances of the service")
     parser.add_argument("--stay", type=float, default=3.0, help="seconds to stay in each phase at least")
     parser.add_argument("--there-and-back", action="store_true", help="forward, back, and forward to DECOMMISSIONED")
     parser.add_argument("--kills", type=float, default=0.0, help="kill a server about every so many seconds; 0: never")

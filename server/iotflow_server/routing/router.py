@@ -81,7 +81,7 @@ class Router:
         return None if name is None else self._secondaries[name]
 
     async def write(self, batches: Sequence[Batch]) -> WriteOutcome:
-        """Write batches to the stores of the phase, both at once.
+        """Write batches to the stores of the phase, the primary first.
 
         On return every point but the refused is durable in the primary, and in the secondary too or recorded
         as dirty.
@@ -123,17 +123,14 @@ class Router:
                 await self._note_doubt(ranges())
             await call(primary)
             return (primary.name,)
-        follows = secondary.store.name is StoreName.IOTDB
-        beside = None if follows else secondary.begin(call)
         try:
             await call(primary)
         except BaseException:
-            # One of the two may have what the other has not.
+            # It may have a part.
             await self._note_doubt(ranges())
-            await self._settle(secondary, beside, ranges)
             raise
-        # A copy into IoTDB is compared once more: who finds a point there must find it in PostgreSQL too.
-        beside = secondary.begin(call) if follows else beside
+        # Not before: a copy that finds a point in the secondary alone takes it for one that was deleted.
+        beside = secondary.begin(call)
         if await self._settle(secondary, beside, ranges):
             return (primary.name, secondary.store.name)
         await self._note_doubt(ranges())
