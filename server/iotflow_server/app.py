@@ -38,7 +38,7 @@ from iotflow_server.migration.position import PositionFile
 from iotflow_server.migration.postgres_dirty import PostgresDirty
 from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.migration.repairer import Repairer
-from iotflow_server.migration.verification.correcting import HoldingCorrector
+from iotflow_server.migration.verification.correcting import LockingCorrector
 from iotflow_server.migration.verification.evidence import ComparisonEvidence
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.engine import QueryEngine
@@ -165,7 +165,7 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     if StoreName.IOTDB in stores:
         history = _history(settings, registry.owner, stack)
         _offer_backfill(settings, jobs, history, router, postgres, registry, stack)
-        corrector = HoldingCorrector(ingest.holding)
+        corrector = LockingCorrector(locks.deleting)
         offer_verification(settings, jobs, router, postgres, history, corrector, lag, registry.owner)
     jobs.runner.start()
     stack.push_async_callback(jobs.runner.stop)

@@ -82,10 +82,6 @@ class Ingest:
         async with self._committer.lanes.holding(device_id):
             return await self._router.delete(selection)
 
-    def holding(self, device_id: int) -> AbstractAsyncContextManager[None]:
-        """Keep writes of this process away from one device."""
-        return self._committer.lanes.holding(device_id)
-
     def quiesced(self) -> AbstractAsyncContextManager[None]:
         """Keep all writes away; those under way are finished first."""
         return self._committer.lanes.quiesced()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -17,13 +16,14 @@ from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.parts import JobParts
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobScope, JobSpec, JobState
 from iotflow_server.migration.verification.comparing import Pair
-from iotflow_server.migration.verification.correcting import HoldingCorrector
+from iotflow_server.migration.verification.correcting import LockingCorrector
 from iotflow_server.migration.verification.findings import ListedDifference, VerificationFindings
 from iotflow_server.migration.verification.page import page_of
 from iotflow_server.migration.verification.work import Verifications
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.iotdb.history import IotdbHistory
 from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.postgres.device_locks import DeviceLocks
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
@@ -43,12 +43,6 @@ class Bench:
         self.pair: Pair | None = Pair(iotdb, postgres)
         self.findings = VerificationFindings(postgres.pool, 50)
         self.history = IotdbHistory(settings, lambda _: 0, 2)
-        self._locks: dict[int, asyncio.Lock] = {}
-
-    @asynccontextmanager
-    async def hold(self, device_id: int) -> AsyncIterator[None]:
-        async with self._locks.setdefault(device_id, asyncio.Lock()):
-            yield
 
     def parts(self, instance: str = "one") -> JobParts:
         parts = JobParts.of(
@@ -59,7 +53,7 @@ class Bench:
             self.postgres,
             self.history,
             self.findings,
-            HoldingCorrector(self.hold),
+            LockingCorrector(DeviceLocks(self.postgres.pool).deleting),
             lambda: 0,
             lambda _: 0,
             patience_seconds=1,

@@ -215,8 +215,11 @@ class IotdbStore:
 
 def _span_of(batch: Batch) -> Selection:
     span = TimeRange(int(batch.timestamps.min()), int(batch.timestamps.max()) + 1)
-    scope = Scope.BOTH if any(is_metadata(column.name) for column in batch.columns) else Scope.DATA
-    return Selection((batch.device_id,), None, span, scope)
+    data = tuple(sorted({column.name for column in batch.columns if not is_metadata(column.name)}))
+    if not data:
+        return Selection((batch.device_id,), None, span, Scope.METADATA)
+    has_metadata = any(is_metadata(column.name) for column in batch.columns)
+    return Selection((batch.device_id,), data, span, Scope.BOTH if has_metadata else Scope.DATA)
 
 
 def _infos(session: Session, plan: Plan) -> list[SeriesInfo]:
