@@ -10,6 +10,7 @@ from iotflow_server.stores.postgres.pool import PostgresPool
 
 _FETCH = "SELECT device_id, user_id, registered_at FROM devices"
 _FIND = f"{_FETCH} WHERE device_id = ANY ($1::integer[])"
+_OF_USER = f"{_FETCH} WHERE user_id = $1"
 _IDS_OF_USER = "SELECT device_id FROM devices WHERE user_id = $1 ORDER BY device_id"
 _LIST = f"{_FETCH} WHERE device_id > $1 ORDER BY device_id LIMIT $2"
 _LIST_OF_USER = f"{_FETCH} WHERE device_id > $1 AND user_id = $3 ORDER BY device_id LIMIT $2"
@@ -37,6 +38,10 @@ class PostgresDevices:
     async def find(self, device_ids: Sequence[int]) -> Sequence[RegisteredDevice]:
         """Return those of some devices that exist."""
         return await self._select(_FIND, device_ids)
+
+    async def of_user(self, user_id: int) -> Sequence[RegisteredDevice]:
+        """Return the devices of a user."""
+        return await self._select(_OF_USER, user_id)
 
     async def page(self, user_id: int, after_device_id: int, limit: int) -> Sequence[RegisteredDevice]:
         """Return devices of a user (0: of all) beyond a device, by device_id."""

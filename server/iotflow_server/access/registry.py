@@ -7,7 +7,8 @@ without it. All of it is held in memory, so that lookups on the way of a write c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ _log = structlog.get_logger(__name__)
 
 #: Longest wait for PostgreSQL where the phase can do without it; then it is told later.
 PATIENCE_SECONDS: Final = 1.0
+#: After that it is not asked for so long.
+SILENCE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class RegisteredDevice:
     device_id: int
     user_id: int
     registered_at: datetime
+
+
+#: Asks the table.
+Fetch = Callable[[], Awaitable[Sequence[RegisteredDevice]]]
 
 
 class OwnerConflictError(Exception):
@@ -49,12 +56,23 @@ class DeviceTable(Protocol):
         """Insert a device or change its owner."""
 
 
+class SharedTable(DeviceTable, Protocol):
+    """The table that all instances write."""
+
+    async def find(self, device_ids: Sequence[int]) -> Sequence[RegisteredDevice]:
+        """Return those of some devices that exist."""
+
+    async def of_user(self, user_id: int) -> Sequence[RegisteredDevice]:
+        """Return the devices of a user."""
+
+
 class DeviceRegistry:
-    """Knows every device of the deployment."""
+    """Knows every device of the deployment: at once what this instance has met, and by the table, while that answers,
+    what others have registered."""
 
     def __init__(
         self,
-        table: DeviceTable,
+        table: SharedTable,
         local: DeviceTable,
         *,
         is_open: bool,
@@ -73,6 +91,8 @@ class DeviceRegistry:
         self._table_is_behind = True
         self._changes = 0
         self._changing = asyncio.Lock()
+        #: Until when the table is not asked again, by ``time.monotonic``, where the phase can do without it.
+        self._silent_until = 0.0
 
     async def load(self) -> None:
         """Read the local copy, then agree with PostgreSQL where it answers."""
@@ -114,22 +134,27 @@ class DeviceRegistry:
 
     async def devices_of(self, user_id: int) -> tuple[int, ...]:
         """The devices of a user, ascending."""
+        await self._learn(lambda: self._table.of_user(user_id))
         return self._devices_of(user_id)
 
     async def look_up(self, device_ids: Sequence[int]) -> None:
-        """Nothing is left to look up: every device is in memory."""
+        """See to it that those of these devices are known that another instance has registered."""
+        if unknown := [device_id for device_id in device_ids if not self.knows(device_id)]:
+            await self._learn(lambda: self._table.find(unknown))
 
     async def register_unknown(self, devices: Mapping[int, int]) -> frozenset[int]:
         """Register devices (device_id -> user_id) that a write names; return those that it may not bring.
 
         :raises StoreUnavailableError: PostgreSQL is away and the phase needs it.
         """
-        unknown = {device_id: user_id for device_id, user_id in devices.items() if not self.knows(device_id)}
-        if not unknown:
+        if all(map(self.knows, devices)):
             return frozenset()
+        await self.look_up(list(devices))
+        unknown = {device_id: user_id for device_id, user_id in devices.items() if not self.knows(device_id)}
         if not self._is_open:
             return frozenset(unknown)
-        await self.adopt(unknown.items())
+        if unknown:
+            await self.adopt(unknown.items())
         return frozenset()
 
     async def adopt(self, devices: Iterable[tuple[int, int]]) -> None:
@@ -146,6 +171,7 @@ class DeviceRegistry:
         :raises OwnerConflictError: it has another owner, and the phase fixes owners.
         :raises StoreUnavailableError: PostgreSQL is away.
         """
+        await self.look_up([device_id])
         async with self._changing:
             known = self._devices.get(device_id)
             if known is not None and known.user_id == user_id:
@@ -166,6 +192,7 @@ class DeviceRegistry:
 
     async def list_devices(self, user_id: int, after_device_id: int, limit: int) -> list[RegisteredDevice]:
         """Return devices of a user (0: of all) beyond a device, by device_id."""
+        await self._learn(self._table.fetch)
         ids = self._devices_of(user_id) if user_id else tuple(sorted(self._devices))
         return [self._devices[device_id] for device_id in ids if device_id > after_device_id][:limit]
 
@@ -174,19 +201,41 @@ class DeviceRegistry:
 
     async def _store_new(self, devices: Sequence[RegisteredDevice]) -> None:
         if self._needs_table():
-            await self._table.insert(devices)
+            devices = await self._agreed(devices)
         elif not self._table_is_behind:
-            self._table_is_behind = not await self._inserted_soon(devices)
+            agreed = await self._soon(lambda: self._agreed(devices))
+            self._table_is_behind = agreed is None
+            devices = agreed or devices
         await self._local.insert(devices)
         self._changes += 1
         self._remember(devices)
 
-    async def _inserted_soon(self, devices: Sequence[RegisteredDevice]) -> bool:
+    async def _agreed(self, devices: Sequence[RegisteredDevice]) -> Sequence[RegisteredDevice]:
+        """Insert devices; return them as the table has them, for another instance may have been faster."""
+        await self._table.insert(devices)
+        return await self._table.find([device.device_id for device in devices])
+
+    async def _learn(self, fetch: Fetch) -> None:
+        """Take over what the table answers; where the phase can do without it, what is known here has to do."""
+        if self._needs_table():
+            await self._take_over(await fetch())
+        elif not self._table_is_behind and time.monotonic() >= self._silent_until:
+            found = await self._soon(fetch)
+            if found is None:
+                self._silent_until = time.monotonic() + SILENCE_SECONDS
+            await self._take_over(found or ())
+
+    async def _take_over(self, devices: Iterable[RegisteredDevice]) -> None:
+        if new := [device for device in devices if not self.knows(device.device_id)]:
+            await self._local.insert(new)
+        # One that is known by now may have been given to somebody else since the table was asked.
+        self._remember([device for device in new if not self.knows(device.device_id)])
+
+    async def _soon(self, fetch: Fetch) -> Sequence[RegisteredDevice] | None:
         with suppress(StoreUnavailableError, TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._table.insert(devices)
-                return True
-        return False
+                return await fetch()
+        return None
 
     def _remember(self, devices: Iterable[RegisteredDevice]) -> None:
         for device in devices:

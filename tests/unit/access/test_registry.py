@@ -32,6 +32,12 @@ class Table(LocalDevices):
         self._check()
         await super().put(device)
 
+    async def find(self, device_ids: Sequence[int]) -> Sequence[RegisteredDevice]:
+        return [device for device in await self.fetch() if device.device_id in device_ids]
+
+    async def of_user(self, user_id: int) -> Sequence[RegisteredDevice]:
+        return [device for device in await self.fetch() if device.user_id == user_id]
+
 
 class World:
     """A table, a local copy, and registries over them."""
@@ -43,10 +49,10 @@ class World:
         self.fixes_owner = False
         self.is_open = True
 
-    async def registry(self) -> DeviceRegistry:
+    async def registry(self, local: LocalDevices | None = None) -> DeviceRegistry:
         registry = DeviceRegistry(
             self.table,
-            self.local,
+            local or self.local,
             is_open=self.is_open,
             needs_table=lambda: self.needs_table,
             fixes_owner=lambda: self.fixes_owner,
@@ -125,3 +131,51 @@ async def test_devices_are_listed_in_order_beyond_a_place(world: World) -> None:
     await registry.register_unknown({3: 7, 1: 7, 2: 8, 9: 7})
     assert [d.device_id for d in await registry.list_devices(7, 1, 10)] == [3, 9]
     assert [d.device_id for d in await registry.list_devices(0, 0, 2)] == [1, 2]
+
+
+@pytest.fixture
+def other_local(tmp_path: Path) -> Iterator[LocalDevices]:
+    local = LocalDevices(tmp_path / "other.sqlite")
+    yield local
+    local.close()
+
+
+async def test_what_another_instance_has_registered_is_found_when_it_is_asked_for(
+    world: World, other_local: LocalDevices
+) -> None:
+    one, other = await world.registry(), await world.registry(other_local)
+    await one.register_unknown({1: 7, 2: 7, 3: 8})
+    assert not other.knows(1)
+    assert await other.devices_of(7) == (1, 2)
+    await other.look_up([3, 4])
+    assert (other.owner(3), other.knows(4)) == (8, False)
+    assert len(await other_local.fetch()) == 3
+    await one.register(5, 9)
+    assert [device.device_id for device in await other.list_devices(0, 0, 10)] == [1, 2, 3, 5]
+
+
+async def test_of_two_instances_that_register_a_device_the_first_decides_its_owner(
+    world: World, other_local: LocalDevices
+) -> None:
+    one, other = await world.registry(), await world.registry(other_local)
+    await one.register_unknown({1: 7})
+    assert await other.register_unknown({1: 8}) == frozenset()
+    assert other.owner(1) == 7
+    world.is_open = False
+    closed = await world.registry(other_local)
+    await one.register_unknown({2: 7})
+    assert await closed.register_unknown({2: 8, 3: 8}) == {3}
+    world.fixes_owner = True
+    await one.register_unknown({4: 7})
+    with pytest.raises(OwnerConflictError):
+        await other.register(4, 8)
+
+
+async def test_without_the_table_what_is_known_here_has_to_do(world: World, other_local: LocalDevices) -> None:
+    one, other = await world.registry(), await world.registry(other_local)
+    await one.register_unknown({1: 7})
+    world.table.away = True
+    assert await other.devices_of(7) == ()
+    world.needs_table = True
+    with pytest.raises(StoreUnavailableError):
+        await other.devices_of(7)
