@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -24,8 +25,9 @@ MEASUREMENTS: Final = {
     "uptime": Kind.INTEGER,
     "voltage": Kind.NUMERIC,
 }
-#: 2026-01-01T00:00:00Z; whatever a measure writes lies in this month's partition.
-BEGIN: Final = 1_767_225_600_000_000
+_DAY: Final = 86_400
+#: The beginning of today (UTC), in microseconds since 1970: a live fleet writes what is new, and not what is late.
+BEGIN: Final = 1_000_000 * int(time.time() // _DAY * _DAY)
 #: Microseconds from row to row of a device.
 STEP: Final = 10_000
 _POOL: Final = 1 << 16
