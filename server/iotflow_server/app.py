@@ -132,7 +132,7 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     metrics.watch_phase(lambda: router.phase)
     for name in stores:
         metrics.watch_dirty_ranges(name, partial(_dirty_ranges, journal, name))
-    build = _shared_registry if is_worker else _own_registry
+    build = _own_registry if known.phase.keeps_iotdb else _shared_registry
     registry, begin = build(settings, postgres, router, stack)
     await _open(stores, router, stack)
     if known.epoch == 0:
@@ -167,8 +167,8 @@ async def _prepare(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
         _offer_backfill(settings, jobs, history, router, postgres, registry, stack)
         corrector = LockingCorrector(locks.deleting)
         offer_verification(settings, jobs, router, postgres, history, corrector, lag, registry.owner)
-    jobs.runner.start()
-    stack.push_async_callback(jobs.runner.stop)
+        jobs.runner.start()
+        stack.push_async_callback(jobs.runner.stop)
     backfilled = BackfillEvidence(
         JobTable(postgres.pool), lambda: agent.state.epoch, is_required=settings.require_backfill
     )

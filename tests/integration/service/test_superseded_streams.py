@@ -39,6 +39,8 @@ def processes(tmp_path: Path, own_postgres: LocalPostgres) -> Iterator[tuple[Ser
         "IOTFLOW_INITIAL_PHASE": "DECOMMISSIONED",
         "IOTFLOW_POSTGRES_TIMEOUT_SECONDS": "120",
         "IOTFLOW_LOG_LEVEL": "DEBUG",
+        # Nothing else is to use a session that is going to be frozen, lest another one be made.
+        "IOTFLOW_ROLLUPS": "false",
     }
     both = ServiceProcess(tmp_path / "a", settings), ServiceProcess(tmp_path / "b", settings)
     both[0].start()
@@ -100,9 +102,9 @@ async def test_what_the_first_process_writes_late_does_not_undo_what_the_second_
     connection = await asyncpg.connect(own_postgres.dsn)
     async with stream_to(first) as call:
         await write(call, message(1, 0.0, 1, minutes=1))
-        if is_known_to_overwrite:
-            # From here on the first process writes this device by upserts.
-            await write(call, message(2, 1.0, 1, minutes=1))
+        # From here on the first process writes this device by upserts, where it has overwritten a point of it; and it has
+        # the session that it is going to use.
+        await write(call, message(2, 1.0, 1, minutes=1 if is_known_to_overwrite else 3))
         with frozen([row["pid"] for row in await connection.fetch(_SESSIONS)]):
             await call.write(message(3, 10.0, 1))
             held = await held_beyond(first, 0)
@@ -117,7 +119,7 @@ async def test_what_the_first_process_writes_late_does_not_undo_what_the_second_
                 await write(again, message(1, 10.0, 2), message(2, 20.0, 2))
         await until_all_is_written(first)
     stored = [row["numeric_value"] for row in await connection.fetch(_STORED)]
-    assert stored == [20.0, float(is_known_to_overwrite)]
+    assert stored == ([20.0, 1.0] if is_known_to_overwrite else [20.0, 0.0, 1.0])
     await connection.close()
 
 

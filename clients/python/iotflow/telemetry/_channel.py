@@ -25,7 +25,16 @@ READS: Final = {
         "GetLatestTelemetry",
         "ListSeries",
     ),
-    "MigrationService": ("GetMigration", "ListJobs", "GetJob", "ListJobFindings"),
+    "MigrationService": (
+        "GetMigration",
+        "ListInstances",
+        "ListJobs",
+        "GetJob",
+        "ListJobFindings",
+        "GetVerificationReport",
+        "ListShadowMismatches",
+        "ReplayShadowMismatch",
+    ),
     "AccessService": ("ListDevices",),
 }
 

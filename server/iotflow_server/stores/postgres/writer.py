@@ -83,6 +83,7 @@ class PointWriter:
         wrong = Load(Frame.of([] if amendment.wrong is None else [amendment.wrong]), self._owner_of)
         right = Load(Frame.of([] if amendment.right is None else [amendment.right]), self._owner_of)
         async with self._pool.connection() as connection:
+            await self._marks.look(connection)
             await self._make_partitions(connection, right)
             try:
                 with self._catalogue.remembering(right.frame) as new:
