@@ -102,8 +102,8 @@ async def test_what_the_first_process_writes_late_does_not_undo_what_the_second_
     connection = await asyncpg.connect(own_postgres.dsn)
     async with stream_to(first) as call:
         await write(call, message(1, 0.0, 1, minutes=1))
-        # From here on the first process writes this device by upserts, where it has overwritten a point of it; and it has
-        # the session that it is going to use.
+        # From here on the first process has the session that it is going to use; and it writes this device by upserts,
+        # where it has overwritten a point of it.
         await write(call, message(2, 1.0, 1, minutes=1 if is_known_to_overwrite else 3))
         with frozen([row["pid"] for row in await connection.fetch(_SESSIONS)]):
             await call.write(message(3, 10.0, 1))
