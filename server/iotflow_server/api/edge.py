@@ -98,7 +98,7 @@ class Edge(grpc.GenericRpcHandler):
                 # Closed here and now when the call is cancelled, not whenever the generator is collected.
                 async with aclosing(behaviour(raw, context)) as responses:  # type: ignore[type-var]
                     async for response in responses:
-                        await context.write(response)
+                        await _send(context, response)
 
             await self._run(answer, context, method)
 
@@ -166,6 +166,14 @@ def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[AsyncIterator[bytes]
         return responses
 
     return call
+
+
+async def _send(context: Context, response: Message) -> None:
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError:
+        # The caller is gone, and gRPC has not come round to cancelling this task yet.
+        raise asyncio.CancelledError from None
 
 
 async def _abort(context: Context, code: grpc.StatusCode, status: Status) -> None:

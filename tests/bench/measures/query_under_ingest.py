@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -27,7 +28,7 @@ from tests.bench.worker import Worker
 
 #: Devices that no query is about, and a month that the history ends before.
 _FIRST_DEVICE: Final = 1_000_001
-_EMPTY: Final = "TRUNCATE telemetry_data_2026_01"
+_EMPTY: Final = f"TRUNCATE telemetry_data_{datetime.fromtimestamp(BEGIN / 1e6, UTC):%Y_%m}"
 _QUERIES: Final = 400
 
 #: p95 in milliseconds, by kind of query.
