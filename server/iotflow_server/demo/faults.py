@@ -59,7 +59,3 @@ class Faults:
         """Return once nothing is down."""
         async with self._one_at_a_time:
             pass
-
-    def spare(self, name: str) -> None:
-        """Leave a server alone from now on: it is part of the deployment no longer."""
-        self._victims = [victim for victim in self._victims if victim.name != name]

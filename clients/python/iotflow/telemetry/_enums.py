@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from iotflow.telemetry._errors import invalid
@@ -179,6 +180,16 @@ def number_of(kind: type[Word], word: Word | str, field: str) -> int:
     except KeyError:
         words = ", ".join(_NUMBERS[kind])
         raise invalid(field, f"{word!r} is none of {words}") from None
+
+
+def numbers_of(kind: type[Word], words: Iterable[Word | str], field: str) -> list[Any]:
+    """The numbers of several words.
+
+    :raises InvalidArgumentError: it is one str, or there is no such word.
+    """
+    if isinstance(words, str):
+        raise invalid(field, f"{words!r} is a str: give a list of words")
+    return [number_of(kind, word, f"{field}[{index}]") for index, word in enumerate(words)]
 
 
 def word_of(kind: type[Word], number: int) -> Word:

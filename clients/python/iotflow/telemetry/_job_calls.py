@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from iotflow.telemetry._calls import Call
-from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState, number_of
+from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState, numbers_of
 from iotflow.telemetry._jobs import (
     Job,
     JobFindingPage,
@@ -15,7 +15,6 @@ from iotflow.telemetry._jobs import (
     decode_findings,
     decode_job,
     decode_jobs,
-    encode_differences,
     encode_pace,
     encode_start,
 )
@@ -42,7 +41,7 @@ def start_verification(
         **encode_start(scope, pace, created_by),
         sample_share=sample_share,
         continuous=continuous,
-        autocorrect=encode_differences(autocorrect, "autocorrect"),
+        autocorrect=numbers_of(DifferenceKind, autocorrect, "autocorrect"),
     )
     return Call("StartVerification", request, decode_job)
 
@@ -52,7 +51,7 @@ def start_repair(
 ) -> Call[Job]:
     """Make the secondary equal the primary."""
     fields = encode_start(scope, pace, created_by)
-    request = pb.StartRepairRequest(**fields, kinds=encode_differences(kinds, "kinds"))
+    request = pb.StartRepairRequest(**fields, kinds=numbers_of(DifferenceKind, kinds, "kinds"))
     return Call("StartRepair", request, decode_job)
 
 
@@ -68,8 +67,8 @@ def list_jobs(
 ) -> Call[JobPage]:
     """One page of jobs."""
     request = pb.ListJobsRequest(
-        kinds=[number_of(JobKind, kind, "kinds") for kind in kinds],  # type: ignore[misc]
-        states=[number_of(JobState, state, "states") for state in states],  # type: ignore[misc]
+        kinds=numbers_of(JobKind, kinds, "kinds"),
+        states=numbers_of(JobState, states, "states"),
         page_size=int32(page_size, "page_size"),
         page_token=page_token,
     )

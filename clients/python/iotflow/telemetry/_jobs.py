@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState, number_of, word_of
+from iotflow.telemetry._enums import JobKind, JobState, word_of
 from iotflow.telemetry._errors import invalid
 from iotflow.telemetry._filters import bounds, devices, names
 from iotflow.telemetry._records import int32, text
@@ -143,13 +143,6 @@ def encode_pace(pace: JobPace) -> pb.JobPace:
         hours=pace.hours,
         time_zone=pace.time_zone,
     )
-
-
-def encode_differences(kinds: Iterable[DifferenceKind | str], name: str) -> list[Any]:
-    """The numbers of kinds of difference."""
-    if isinstance(kinds, str):
-        raise invalid(name, f"{kinds!r} is a str: give a list of kinds")
-    return [number_of(DifferenceKind, kind, f"{name}[{index}]") for index, kind in enumerate(kinds)]
 
 
 def decode_job(response: Any) -> Job:
