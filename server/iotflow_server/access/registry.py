@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -77,15 +77,12 @@ class DeviceRegistry:
         *,
         is_open: bool,
         needs_table: Callable[[], bool],
-        fixes_owner: Callable[[], bool],
     ) -> None:
-        """``needs_table``: whether the phase cannot do without PostgreSQL. ``fixes_owner``: whether the phase
-        keeps points under their owner's path in IoTDB."""
+        """``needs_table``: whether the phase cannot do without PostgreSQL."""
         self._table = table
         self._local = local
         self._is_open = is_open
         self._needs_table = needs_table
-        self._fixes_owner = fixes_owner
         self._devices: dict[int, RegisteredDevice] = {}
         self._by_user: dict[int, set[int]] = {}
         self._table_is_behind = True
@@ -166,9 +163,9 @@ class DeviceRegistry:
                 await self._store_new(new)
 
     async def register(self, device_id: int, user_id: int) -> RegisteredDevice:
-        """Register a device, or give it to another user.
+        """Register a device.
 
-        :raises OwnerConflictError: it has another owner, and the phase fixes owners.
+        :raises OwnerConflictError: it has another owner.
         :raises StoreUnavailableError: PostgreSQL is away.
         """
         await self.look_up([device_id])
@@ -176,14 +173,12 @@ class DeviceRegistry:
             known = self._devices.get(device_id)
             if known is not None and known.user_id == user_id:
                 return known
-            if known is not None and self._fixes_owner():
+            if known is not None:
                 raise OwnerConflictError(
                     f"device {device_id} belongs to user {known.user_id}; its owner is part of its path in IoTDB, "
-                    "so it can change hands only in a phase that no longer writes IoTDB"
+                    "so it can change hands only once IoTDB is gone"
                 )
-            device = (
-                replace(known, user_id=user_id) if known else RegisteredDevice(device_id, user_id, datetime.now(UTC))
-            )
+            device = RegisteredDevice(device_id, user_id, datetime.now(UTC))
             await self._table.put(device)
             await self._local.put(device)
             self._changes += 1

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from iotflow_server.app import running
 from iotflow_server.cli.allocator import keep_freed_memory
 from iotflow_server.cli.collector import look_for_garbage_less_often
+from iotflow_server.composition.foundation import StartError
 from iotflow_server.config import IotdbSettings, Settings
-from iotflow_server.foundation import StartError
 from iotflow_server.observability.logs import configure_logging
 from iotflow_server.workers.parent import supervised
 

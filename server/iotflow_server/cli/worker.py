@@ -11,8 +11,8 @@ from iotflow_server.app import prepared, serving
 from iotflow_server.cli.allocator import keep_freed_memory
 from iotflow_server.cli.collector import look_for_garbage_less_often
 from iotflow_server.cli.serve import loop_factory, stop_signal
+from iotflow_server.composition.foundation import StartError
 from iotflow_server.config import Settings
-from iotflow_server.foundation import StartError
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.observability.logs import configure_logging
 from iotflow_server.observability.metrics import Metrics

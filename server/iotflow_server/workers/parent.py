@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from iotflow_server.access.local_devices import LocalDevices
 from iotflow_server.access.postgres_devices import PostgresDevices
+from iotflow_server.composition.foundation import StartError, embedded_folder, explained, lock_folder, postgres_dsn
 from iotflow_server.config import Settings
-from iotflow_server.foundation import StartError, embedded_folder, explained, lock_folder, postgres_dsn
 from iotflow_server.migration.first_state import first_state
 from iotflow_server.migration.position import PositionFile
 from iotflow_server.migration.postgres_fleet import PostgresFleet

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from iotflow_server.composition.foundation import StartError
 from iotflow_server.config import Settings
-from iotflow_server.foundation import StartError
 from iotflow_server.workers.words import Order, Report
 
 

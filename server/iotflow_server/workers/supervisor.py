@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from iotflow_server.foundation import StartError
+from iotflow_server.composition.foundation import StartError
 from iotflow_server.workers.process import WorkerProcess
 
 _log = structlog.get_logger(__name__)

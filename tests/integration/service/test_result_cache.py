@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from iotflow.telemetry.v1.access_service_pb2 import RegisterDeviceRequest
 from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateTelemetryRequest, GetLatestTelemetryRequest
 from iotflow_server.app import prepared, serving
+from iotflow_server.composition.foundation import StartError
 from iotflow_server.config import IotdbSettings, Settings
-from iotflow_server.foundation import StartError
 from iotflow_server.observability.metrics import Metrics
 from tests.support.redis import RedisServer
 from tests.support.service import Caller, record

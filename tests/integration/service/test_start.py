@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from iotflow_server.app import running
+from iotflow_server.composition.foundation import StartError
 from iotflow_server.config import IotdbSettings
-from iotflow_server.foundation import StartError
 from iotflow_server.local.postgres import LocalPostgres
 from tests.support.postgres import database
 from tests.support.service import service, settings_of

@@ -46,7 +46,6 @@ class World:
         self.table = Table(folder / "table.sqlite")
         self.local = LocalDevices(folder / "local.sqlite")
         self.needs_table = False
-        self.fixes_owner = False
         self.is_open = True
 
     async def registry(self, local: LocalDevices | None = None) -> DeviceRegistry:
@@ -55,7 +54,6 @@ class World:
             local or self.local,
             is_open=self.is_open,
             needs_table=lambda: self.needs_table,
-            fixes_owner=lambda: self.fixes_owner,
         )
         await registry.load()
         return registry
@@ -113,17 +111,13 @@ async def test_a_phase_that_needs_the_table_does_not_register_without_it(world: 
     assert not registry.knows(1)
 
 
-async def test_a_device_changes_hands_only_where_its_owner_is_not_fixed(world: World) -> None:
+async def test_a_device_keeps_its_owner(world: World) -> None:
     registry = await world.registry()
     await registry.register(1, 7)
-    world.fixes_owner = True
     with pytest.raises(OwnerConflictError, match="belongs to user 7"):
         await registry.register(1, 8)
     assert (await registry.register(1, 7)).user_id == 7
-    world.fixes_owner = False
-    await registry.register(1, 8)
-    assert (await registry.devices_of(7), await registry.devices_of(8)) == ((), (1,))
-    assert (await world.registry()).owner(1) == 8
+    assert (await registry.devices_of(7), await registry.devices_of(8)) == ((1,), ())
 
 
 async def test_devices_are_listed_in_order_beyond_a_place(world: World) -> None:
@@ -165,7 +159,6 @@ async def test_of_two_instances_that_register_a_device_the_first_decides_its_own
     closed = await world.registry(other_local)
     await one.register_unknown({2: 7})
     assert await closed.register_unknown({2: 8, 3: 8}) == {3}
-    world.fixes_owner = True
     await one.register_unknown({4: 7})
     with pytest.raises(OwnerConflictError):
         await other.register(4, 8)

@@ -31,29 +31,24 @@ ALLOWED: dict[str, set[str]] = {
     "cache": set(),
     "shadow": {"query", "stores"},
     "api": {"access", "cache", "ingest", "local", "migration", "query", "routing", "shadow", "stores"},
-    "comparisons": {"api", "migration", "query", "routing", "shadow", "stores"},
     "server": {"access", "api", "cache", "ingest", "migration", "query", "routing", "stores"},
-    "foundation": {"local", "stores"},
-    "kept_results": {"cache", "foundation", "routing", "stores"},
-    "app": {
+    "composition": {
         "access",
         "api",
-        "comparisons",
-        "foundation",
+        "cache",
         "ingest",
-        "kept_results",
         "local",
         "migration",
         "query",
         "rollups",
         "routing",
-        "server",
         "shadow",
         "stores",
     },
-    "workers": {"access", "foundation", "migration", "stores"},
+    "app": {"composition", "server", "shadow.queries"},
+    "workers": {"access", "composition.foundation", "migration", "stores"},
     "demo": {"local"},
-    "cli": {"access", "app", "demo", "foundation", "local", "migration", "server", "stores", "workers"},
+    "cli": {"access", "app", "composition.foundation", "demo", "local", "migration", "server", "stores", "workers"},
 }
 
 
@@ -96,14 +91,14 @@ def test_a_module_imports_only_what_its_part_may(path: Path) -> None:
     assert [target for target in own_imports(path) if not is_allowed(part, target)] == []
 
 
-def test_only_the_composition_root_imports_the_iotdb_store() -> None:
+def test_the_iotdb_store_is_imported_where_stores_are_built_and_nowhere_else() -> None:
     importers = {
         str(path.relative_to(PACKAGE))
         for path in modules()
         if any(target.startswith("stores.iotdb") for target in own_imports(path))
         and PACKAGE / "stores" / "iotdb" not in path.parents
     }
-    assert importers <= {"app.py"}
+    assert importers == {"composition/stores.py"}
 
 
 def test_the_server_is_imported_without_the_iotdb_client() -> None:

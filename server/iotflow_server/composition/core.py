@@ -1,0 +1,112 @@
+"""What all other parts are built on: the stores, the phase that picks among them, and what keeps them alike."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from iotflow_server.composition.foundation import lock_folder
+from iotflow_server.composition.registries import Registry, registry_of
+from iotflow_server.composition.stores import Stores, iotdb_store, open_stores, postgres_store
+from iotflow_server.config import Settings
+from iotflow_server.migration.dirty_ranges import DirtyRanges
+from iotflow_server.migration.first_state import first_state
+from iotflow_server.migration.fleet import FleetState
+from iotflow_server.migration.journal import DirtyJournal
+from iotflow_server.migration.position import PositionFile
+from iotflow_server.migration.postgres_dirty import PostgresDirty
+from iotflow_server.migration.postgres_fleet import PostgresFleet
+from iotflow_server.observability.metrics import Metrics
+from iotflow_server.routing.router import Router
+from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.observed import ObservedStore
+from iotflow_server.stores.postgres.device_locks import DeviceLocks
+from iotflow_server.stores.postgres.store import PostgresStore
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """The stores are open as far as they answer, and the phase is durable. All ends with ``stack``.
+
+    ``known`` is where the fleet stood when this instance started.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    stack: AsyncExitStack
+    postgres: PostgresStore
+    stores: Stores
+    router: Router
+    registry: Registry
+    fleet: PostgresFleet
+    file: PositionFile
+    known: FleetState
+    journal: DirtyJournal
+    dirty: DirtyRanges
+    locks: DeviceLocks
+
+    def lag(self) -> int:
+        """In how many ranges the secondary is known to differ."""
+        secondary = self.router.phase.secondary
+        return 0 if secondary is None else self.journal.dirt()[secondary].ranges
+
+
+async def core_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Core:
+    """Build the core.
+
+    :raises StartError: the folder is in use, or the settings do not fit the phase.
+    :raises StoreError: a store that the phase cannot do without is away.
+    """
+    lock_folder(settings.data_dir, stack)
+
+    def owner_of(device_id: int) -> int:
+        return registry.owner(device_id)
+
+    # One more: to hear of what others do.
+    postgres = await postgres_store(settings, settings.postgres_pool_size + 1, stack, owner_of)
+    fleet, file = PostgresFleet(postgres.pool), PositionFile(settings.data_dir)
+    known, stance = await first_state(fleet, file.read(), settings.first_phase)
+    _log.info("phase known", action="phase_known", phase=str(known.phase), epoch=known.epoch)
+    kept = (postgres, iotdb_store(settings, known.phase, owner_of))
+    stores = {store.name: ObservedStore(store, metrics.time_store) for store in kept if store is not None}
+    journal = DirtyJournal(settings.data_dir / "dirty.sqlite", settings.max_dirty_ranges)
+    stack.callback(journal.close)
+    dirty = DirtyRanges(journal, PostgresDirty(postgres.pool, file.instance_id(), settings.max_dirty_ranges))
+    locks = DeviceLocks(postgres.pool)
+    router = Router(stance, stores, dirty, locks, settings.secondary_patience_seconds)
+    _watch(metrics, router, journal, stores)
+    registry, begin = registry_of(settings, postgres, router, stack)
+    await open_stores(stores, router.primary, stack)
+    if known.epoch == 0:
+        known = await fleet.first(known.phase)
+    await begin()
+    return Core(
+        settings=settings,
+        metrics=metrics,
+        stack=stack,
+        postgres=postgres,
+        stores=stores,
+        router=router,
+        registry=registry,
+        fleet=fleet,
+        file=file,
+        known=known,
+        journal=journal,
+        dirty=dirty,
+        locks=locks,
+    )
+
+
+def _watch(metrics: Metrics, router: Router, journal: DirtyJournal, stores: Stores) -> None:
+    metrics.watch_phase(lambda: router.phase)
+    for name in stores:
+        metrics.watch_dirty_ranges(name, partial(_dirty_ranges, journal, name))
+
+
+def _dirty_ranges(journal: DirtyJournal, store: StoreName) -> int:
+    return journal.dirt()[store].ranges

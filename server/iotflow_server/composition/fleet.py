@@ -1,0 +1,77 @@
+"""Starts the way of a write, and this instance's part in the transitions of the fleet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iotflow_server.composition.core import Core
+from iotflow_server.ingest.ingest import Ingest
+from iotflow_server.migration.agent import FleetAgent
+from iotflow_server.migration.archive.evidence import ArchiveEvidence
+from iotflow_server.migration.backfill.evidence import BackfillEvidence
+from iotflow_server.migration.controller import MigrationController
+from iotflow_server.migration.jobs.job_table import JobTable
+from iotflow_server.migration.repairer import Repairer
+from iotflow_server.migration.verification.evidence import ComparisonEvidence
+from iotflow_server.routing.fence import Fence
+from iotflow_server.stores.postgres.stream_writers import StreamWriters
+
+
+@dataclass(frozen=True)
+class Member:
+    """An instance that takes writes and follows the phase."""
+
+    ingest: Ingest
+    repairer: Repairer
+    agent: FleetAgent
+
+    def epoch(self) -> int:
+        """The phase that this instance acts by."""
+        return self.agent.state.epoch
+
+
+async def join_fleet(core: Core) -> Member:
+    """Register with the fleet, and let writes and repairs begin; they end with the stack."""
+    settings, router = core.settings, core.router
+    fence = Fence(StreamWriters(core.postgres.pool), lambda: router.phase)
+    ingest = Ingest(router, fence, settings.max_inflight_bytes)
+    core.metrics.watch_inflight_bytes(lambda: ingest.budget.used)
+    repairer = Repairer(router, core.journal, core.dirty.shared, core.locks)
+    agent = FleetAgent(
+        core.fleet,
+        core.file,
+        core.known,
+        router,
+        core.dirty,
+        ingest.quiesced,
+        repairer,
+        name=settings.known_as,
+        patience_seconds=settings.transition_patience_seconds,
+    )
+    await agent.start(core.postgres.pool)
+    core.stack.push_async_callback(agent.stop)
+    ingest.start()
+    core.stack.push_async_callback(ingest.stop)
+    repairer.start()
+    core.stack.push_async_callback(repairer.stop)
+    return Member(ingest, repairer, agent)
+
+
+def controller_of(core: Core, member: Member) -> MigrationController:
+    """What an operator moves the phase by, with the evidence that its guards look at."""
+    settings, pool = core.settings, core.postgres.pool
+    evidence = (
+        BackfillEvidence(JobTable(pool), member.epoch, is_required=settings.require_backfill),
+        ComparisonEvidence(pool, settings.guard_hours, is_required=settings.require_verification),
+        ArchiveEvidence(JobTable(pool), member.epoch),
+    )
+    return MigrationController(
+        member.agent,
+        core.fleet,
+        core.router,
+        core.journal,
+        member.repairer,
+        core.stores,
+        evidence,
+        silence_seconds=settings.instance_silence_seconds,
+    )

@@ -1,0 +1,71 @@
+"""Builds the jobs, and offers the kinds of work that the phase has a use for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from iotflow_server.access.registry import DeviceRegistry
+from iotflow_server.composition.comparisons import offer_verification
+from iotflow_server.composition.core import Core
+from iotflow_server.composition.fleet import Member
+from iotflow_server.composition.stores import iotdb_history
+from iotflow_server.migration.archive.offering import offer_archives
+from iotflow_server.migration.backfill.backfill import Backfills
+from iotflow_server.migration.jobs.job import Job
+from iotflow_server.migration.jobs.job_run import RunSettings
+from iotflow_server.migration.jobs.parts import JobParts
+from iotflow_server.migration.jobs.spec import JobKind
+from iotflow_server.migration.jobs.strain import LiveStrain
+from iotflow_server.stores.history import History
+from iotflow_server.stores.name import StoreName
+
+#: As many as a job may ask for.
+_MOST_WORKERS: Final = 16
+
+
+def start_jobs(core: Core, member: Member) -> JobParts:
+    """The jobs of the deployment. They run here, until the stack is left, where IoTDB is kept; else they rest."""
+    jobs = _parts(core, member)
+    if StoreName.IOTDB in core.stores:
+        history = iotdb_history(core.settings, _MOST_WORKERS, core.stack, core.registry.owner)
+        _offer_backfill(core, jobs, history)
+        offer_verification(core, jobs, history)
+        offer_archives(
+            jobs.kinds, history, lambda: core.router.phase, core.registry.owner, core.settings.archive_file_points
+        )
+        jobs.runner.start()
+        core.stack.push_async_callback(jobs.runner.stop)
+    return jobs
+
+
+def _parts(core: Core, member: Member) -> JobParts:
+    settings, metrics = core.settings, core.metrics
+    p95 = {store: lambda recent=recent: recent.p95 for store, recent in metrics.recent_writes.items()}
+
+    def show(job: Job) -> None:
+        done, total, rate = job.progress.points_done, job.progress.points_total, job.progress.points_per_second
+        metrics.job_progress(job.id, job.kind, done=done, total=total, points_per_second=rate)
+
+    return JobParts.of(
+        core.postgres.pool,
+        member.agent.instance_id,
+        member.epoch,
+        LiveStrain(p95, core.lag, settings.job_max_write_seconds, settings.job_max_dirty_ranges),
+        show,
+        lease_seconds=settings.job_lease_seconds,
+        settings=RunSettings(settings.job_workers, settings.job_tries),
+    )
+
+
+def _offer_backfill(core: Core, jobs: JobParts, history: History) -> None:
+    registry, router = core.registry, core.router
+
+    async def adopt() -> None:
+        if isinstance(registry, DeviceRegistry):
+            await registry.adopt(await router.primary().list_devices())
+
+    filler = core.postgres.filler(_MOST_WORKERS)
+    core.stack.push_async_callback(filler.close)
+    points = core.settings.backfill_chunk_points
+    backfills = Backfills(history, filler, lambda: router.phase, registry.owner, adopt, points)
+    jobs.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection)
