@@ -18,6 +18,7 @@ from google.rpc.status_pb2 import Status
 
 from iotflow_server.api.errors import status_of
 from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.wire import Response
 from iotflow_server.observability.calls import CallObserver, ObservedCall
 
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -72,7 +73,7 @@ class Edge(grpc.GenericRpcHandler):
         serialize = handler.response_serializer
         if handler.unary_unary:
             unary = self._unary(handler.unary_unary, parse, method)
-            return grpc.unary_unary_rpc_method_handler(unary, response_serializer=serialize)
+            return grpc.unary_unary_rpc_method_handler(unary, response_serializer=_serialized)
         if handler.unary_stream:
             streaming = self._streaming(_parsed_once(handler.unary_stream, parse), method)
             return grpc.unary_stream_rpc_method_handler(streaming, response_serializer=serialize)
@@ -82,12 +83,12 @@ class Edge(grpc.GenericRpcHandler):
         raise NotImplementedError(f"{method}: no service streams requests to one response")
 
     def _unary(self, behaviour: Any, parse: Parse, method: str) -> Any:
-        async def call(raw: bytes, context: Context) -> Message:
-            async def answer() -> Message:
-                response: Message = await behaviour(parse(raw), context)
+        async def call(raw: bytes, context: Context) -> Response:
+            async def answer() -> Response:
+                response: Response = await behaviour(parse(raw), context)
                 return response
 
-            response: Message = await self._run(answer, context, method)
+            response: Response = await self._run(answer, context, method)
             return response
 
         return call
@@ -145,6 +146,10 @@ class Edge(grpc.GenericRpcHandler):
             return message
 
         return parse
+
+
+def _serialized(response: Response) -> bytes:
+    return response.SerializeToString()
 
 
 def _parsed_once(behaviour: Any, parse: Parse) -> Callable[[bytes, Context], AsyncIterator[Message]]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateRow as AggregateRowMessage
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
-    AggregateTelemetryResponse,
     GetLatestTelemetryResponse,
     QueryTelemetryResponse,
     Series,
     TimePrecision,
 )
-from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, Value, ValueKind
+from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, ValueKind
 from iotflow_server.api.ports import RegistryPort
 from iotflow_server.api.times import SECOND, timestamp_message
-from iotflow_server.api.values import FIELDS, value_message
-from iotflow_server.query.results import AggregateRow, AggregateTable, LatestPoints, Page, PointList
+from iotflow_server.api.values import FIELDS
+from iotflow_server.query.results import LatestPoints, Page, PointList
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import SeriesInfo
@@ -99,24 +97,6 @@ def _add_points(
             point.quality_flag = quality
         for key, (key_kind, key_value) in metadata.items():
             setattr(point.metadata[key], FIELDS[key_kind], key_value)
-
-
-def aggregate_message(table: AggregateTable) -> AggregateTelemetryResponse:
-    """Aggregates."""
-    return AggregateTelemetryResponse(rows=aggregate_messages(table.rows), served_by=store_message(table.served_by))
-
-
-def aggregate_messages(rows: Sequence[AggregateRow]) -> Iterator[AggregateRowMessage]:
-    """Rows of aggregates."""
-    for row in rows:
-        yield AggregateRowMessage(
-            device_id=row.device_id,
-            measurement=row.measurement,
-            window_start=None if row.window_start is None else timestamp_message(row.window_start),
-            window_end=None if row.window_end is None else timestamp_message(row.window_end),
-            values=[Value() if cell is None else value_message(*cell) for cell in row.values],
-            filled=row.is_filled,
-        )
 
 
 def series_message(series: SeriesInfo) -> Series:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
 
-from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateTelemetryResponse, GetLatestTelemetryResponse
-from iotflow.telemetry.v1.value_pb2 import Store
 from iotflow_server.api.ports import RegistryPort, ResultsPort
+from iotflow_server.api.wire import Response, WireResponse
 from iotflow_server.cache.results import Question
+from iotflow_server.stores.name import StoreName
 
-Answer = TypeVar("Answer", AggregateTelemetryResponse, GetLatestTelemetryResponse)
+#: An answer, and the store that its points came from.
+Answer = tuple[Response, StoreName]
 
 
 class KeptAnswers:
@@ -21,23 +21,22 @@ class KeptAnswers:
         self._registry = registry
 
     async def answer(
-        self, request: bytes, device_ids: Sequence[int], kind: type[Answer], compute: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
+        self, method: str, request: bytes, device_ids: Sequence[int], compute: Callable[[], Awaitable[Answer]]
+    ) -> Response:
         """Return the answer to a request about devices, computed unless it is kept."""
         if self._results is None:
-            return await compute()
-        question = self._question(request, device_ids, kind)
+            return (await compute())[0]
+        question = self._question(method, request, device_ids)
         place = await self._results.look_up(question)
         if place is None:
-            return await compute()
+            return (await compute())[0]
         if place.kept is not None:
-            return kind.FromString(place.kept)
-        answer = await compute()
+            return WireResponse(place.kept)
+        answer, served_by = await compute()
         # The owners are in the answer; a change of them is no change of points.
-        if answer.served_by == Store.STORE_POSTGRES and question == self._question(request, device_ids, kind):
+        if served_by is StoreName.POSTGRES and question == self._question(method, request, device_ids):
             await place.keep(answer.SerializeToString())
         return answer
 
-    def _question(self, request: bytes, device_ids: Sequence[int], kind: type[Answer]) -> Question:
-        owners = {device_id: self._registry.owner(device_id) for device_id in device_ids}
-        return Question(kind.__name__.removesuffix("Response"), request, owners)
+    def _question(self, method: str, request: bytes, device_ids: Sequence[int]) -> Question:
+        return Question(method, request, {device_id: self._registry.owner(device_id) for device_id in device_ids})

@@ -14,9 +14,10 @@ from iotflow_server.migration.jobs.job import Job, RecordedFinding
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregate_rows import AggregateTable
 from iotflow_server.query.downsampling import Downsampling
 from iotflow_server.query.quality import QualityFlags
-from iotflow_server.query.results import AggregateTable, LatestPoints, Page, SeriesList
+from iotflow_server.query.results import LatestPoints, Page, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.shadow.mismatches import ShadowMismatch

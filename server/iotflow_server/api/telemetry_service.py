@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from google.protobuf.message import Message
+
 from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
 from iotflow_server.api import encode
 from iotflow_server.api.aggregates import aggregate_query
+from iotflow_server.api.encode_aggregates import aggregate_bytes
 from iotflow_server.api.encode_columns import column_batches
 from iotflow_server.api.filters import (
     Filters,
@@ -22,11 +25,12 @@ from iotflow_server.api.filters import (
 )
 from iotflow_server.api.good_names import GoodNames
 from iotflow_server.api.invalid import InvalidRequestError
-from iotflow_server.api.kept import KeptAnswers
+from iotflow_server.api.kept import Answer, KeptAnswers
 from iotflow_server.api.messages import RecordsMessage
 from iotflow_server.api.plain_columns import PlainColumns
 from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort, ResultsPort
+from iotflow_server.api.wire import WireResponse
 from iotflow_server.api.write_stream import WriteStream
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
@@ -127,32 +131,26 @@ class TelemetryService(TelemetryServiceServicer):
                 for message in column_batches(batch, self._registry.owner(batch.device_id)):
                     yield pb.QueryTelemetryStreamResponse(batches=[message], served_by=served_by)
 
-    async def AggregateTelemetry(
-        self, request: pb.AggregateTelemetryRequest, context: Any
-    ) -> pb.AggregateTelemetryResponse:
-        """Aggregate each series."""
+    async def AggregateTelemetry(self, request: pb.AggregateTelemetryRequest, context: Any) -> Any:
+        """Aggregate each series; the answer is bytes already."""
         selection = await self._filters.selection(request.filter, "filter.")
         query = aggregate_query(request)
 
-        async def compute() -> pb.AggregateTelemetryResponse:
-            return encode.aggregate_message(await self._queries.aggregate(selection, query))
+        async def compute() -> Answer:
+            table = await self._queries.aggregate(selection, query)
+            return WireResponse(await aggregate_bytes(table)), table.served_by
 
-        return await self._kept.answer(
-            request.SerializeToString(deterministic=True), selection.device_ids, pb.AggregateTelemetryResponse, compute
-        )
+        return await self._kept.answer("AggregateTelemetry", _same_bytes(request), selection.device_ids, compute)
 
-    async def GetLatestTelemetry(
-        self, request: pb.GetLatestTelemetryRequest, context: Any
-    ) -> pb.GetLatestTelemetryResponse:
-        """Return the latest point of each series."""
+    async def GetLatestTelemetry(self, request: pb.GetLatestTelemetryRequest, context: Any) -> Any:
+        """Return the latest point of each series; an answer that was kept is bytes."""
         selection = await self._filters.latest(request)
 
-        async def compute() -> pb.GetLatestTelemetryResponse:
-            return encode.latest_message(await self._queries.latest(selection), self._registry)
+        async def compute() -> Answer:
+            latest = await self._queries.latest(selection)
+            return encode.latest_message(latest, self._registry), latest.served_by
 
-        return await self._kept.answer(
-            request.SerializeToString(deterministic=True), selection.device_ids, pb.GetLatestTelemetryResponse, compute
-        )
+        return await self._kept.answer("GetLatestTelemetry", _same_bytes(request), selection.device_ids, compute)
 
     async def DeleteTelemetry(self, request: pb.DeleteTelemetryRequest, context: Any) -> pb.DeleteTelemetryResponse:
         """Delete points of one device."""
@@ -178,3 +176,8 @@ class TelemetryService(TelemetryServiceServicer):
         if (downsampling := downsampling_of(request)) is None:
             return self._queries.stream(selection, descending=descending, quality=quality, max_timestamps=limit)
         return self._queries.downsample(selection, downsampling, descending=descending, quality=quality)
+
+
+def _same_bytes(request: Message) -> bytes:
+    """The same for the same request."""
+    return request.SerializeToString(deterministic=True)

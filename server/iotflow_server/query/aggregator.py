@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import islice
 
 import numpy as np
 
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregate_rows import AggregateRows, joined
 from iotflow_server.query.aggregation import aggregate
-from iotflow_server.query.exact import Starts
 from iotflow_server.query.fill import Fill, filled
 from iotflow_server.query.gathering import by_device
 from iotflow_server.query.quality import rows_of_quality
-from iotflow_server.query.results import AggregateRow, Cell
 from iotflow_server.query.series import SeriesPoints, series_of
-from iotflow_server.query.windows import WholeRange, Windowing, Windows, bounds_of, too_many_rows
+from iotflow_server.query.windows import WholeRange, Windowing, Windows, too_many_rows
 from iotflow_server.stores.batch import Batch, Timestamps, is_metadata
 from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.selection import TimeRange
@@ -45,16 +43,18 @@ class Aggregator:
         """Most points of a device that are read."""
         return self._max_points
 
-    async def consume(self, batches: AsyncIterator[Batch], so_far: int = 0) -> tuple[AggregateRow, ...]:
+    async def consume(self, batches: AsyncIterator[Batch], so_far: int = 0) -> list[AggregateRows]:
         """Aggregate everything that a scan yields; there are so many rows already."""
-        rows: list[AggregateRow] = []
+        found: list[AggregateRows] = []
         async for gathered in by_device(self._chosen(batches), self._max_points):
-            rows += await asyncio.to_thread(self._rows_of_device, gathered, so_far + len(rows))
-        return tuple(rows)
+            rows = await asyncio.to_thread(self._rows_of_device, gathered, so_far)
+            so_far += len(rows)
+            found.append(rows)
+        return found
 
-    def refuse_too_many(self, windows: Iterable[Windows], so_far: int) -> None:
-        """:raises QueryTooLargeError: with the windows of these series there are more rows than there may be."""
-        if so_far + sum(map(self.row_count, windows)) > self._max_rows:
+    def refuse_too_many(self, counts: Iterable[int], so_far: int) -> None:
+        """:raises QueryTooLargeError: series with so many windows that hold points make too many rows."""
+        if so_far + sum(map(self._row_count, counts)) > self._max_rows:
             raise too_many_rows(self._max_rows)
 
     async def _chosen(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
@@ -67,45 +67,38 @@ class Aggregator:
             if columns:
                 yield Batch(rows.device_id, rows.timestamps, columns)
 
-    def _rows_of_device(self, batches: Sequence[Batch], so_far: int) -> list[AggregateRow]:
+    def _rows_of_device(self, batches: Sequence[Batch], so_far: int) -> AggregateRows:
         gathered = [(series, self._windowing.split(series.timestamps)) for series in series_of(batches)]
-        self.refuse_too_many((windows for _, windows in gathered), so_far)
-        return [row for series, windows in gathered for row in self._rows_of_series(series, windows)]
+        self.refuse_too_many((len(windows) for _, windows in gathered), so_far)
+        return self.arranged(joined([self._rows_of_series(series, windows) for series, windows in gathered]))
 
-    def _rows_of_series(self, series: SeriesPoints, windows: Windows) -> list[AggregateRow]:
-        columns = aggregate(series, windows, self._query.wanted)
-        return self.rows(SeriesKey(series.device_id, series.measurement), windows, columns)
+    def _rows_of_series(self, series: SeriesPoints, windows: Windows) -> AggregateRows:
+        columns = tuple(aggregate(series, windows, self._query.wanted))
+        is_filled, series_of = np.zeros(len(windows), np.bool_), np.zeros(len(windows), np.intp)
+        key = SeriesKey(series.device_id, series.measurement)
+        return AggregateRows([key], series_of, windows.begins, windows.ends, is_filled, columns)
 
-    def row_count(self, windows: Windows) -> int:
-        """How many rows the windows of one series make."""
-        count = len(windows) if self._edges is None else len(self._edges) - 1
+    def _row_count(self, count: int) -> int:
+        """How many rows a series makes of which so many windows hold points."""
+        count = count if self._edges is None else len(self._edges) - 1
         return count if self._query.max_windows is None else min(count, self._query.max_windows)
 
-    def rows(self, key: SeriesKey, windows: Windows, columns: Sequence[Sequence[Cell]]) -> list[AggregateRow]:
-        """The rows of a series, given its windows that hold points, and their results for each that is wanted."""
-        begins, ends, places = windows.begins, windows.ends, np.arange(len(windows))
+    def arranged(self, rows: AggregateRows) -> AggregateRows:
+        """Rows as they are answered, given those of all windows that hold points."""
         if self._edges is not None:
-            begins, ends = self._edges[:-1], self._edges[1:]
-            places = np.searchsorted(begins, windows.begins)
-            columns = [
-                filled(cells, places, begins, wanted, self._query.fill)
-                for cells, wanted in zip(columns, self._query.wanted, strict=True)
-            ]
-        return self._listed(key, begins, ends, places, columns)
+            rows = joined([self._with_filled(own, self._edges) for own in rows.by_series()])
+        if self._query.descending or self._query.max_windows is not None:
+            return rows.arranged(descending=self._query.descending, limit=self._query.max_windows)
+        return rows
 
-    def _listed(
-        self,
-        key: SeriesKey,
-        begins: Timestamps,
-        ends: Timestamps,
-        places: Starts,
-        columns: Sequence[Sequence[Cell]],
-    ) -> list[AggregateRow]:
+    def _with_filled(self, rows: AggregateRows, edges: Timestamps) -> AggregateRows:
+        """The rows of one series and of the windows between them."""
+        begins, ends = edges[:-1], edges[1:]
+        places = np.searchsorted(begins, rows.begins)
+        columns = tuple(
+            filled(cells, places, begins, wanted, self._query.fill)
+            for cells, wanted in zip(rows.columns, self._query.wanted, strict=True)
+        )
         is_filled = np.ones(len(begins), np.bool_)
         is_filled[places] = False
-        rows = list(zip(begins.tolist(), ends.tolist(), is_filled.tolist(), zip(*columns, strict=True), strict=True))
-        ordered = reversed(rows) if self._query.descending else rows
-        return [
-            AggregateRow(*key, *bounds_of(begin, end), values, hollow)
-            for begin, end, hollow, values in islice(ordered, self._query.max_windows)
-        ]
+        return AggregateRows(rows.keys, np.zeros(len(begins), np.intp), begins, ends, is_filled, columns)

@@ -77,6 +77,15 @@ class CalendarWindows:
         begins, ends = np.array(found, dtype=np.int64).T
         return Windows(np.array(starts, dtype=np.intp), begins, ends)
 
+    def around(self, timestamps: Timestamps) -> tuple[Timestamps, Timestamps]:
+        """The windows of timestamps."""
+        times, place = np.unique(timestamps, return_inverse=True)
+        if not len(times):
+            return times, times
+        windows = self.split(times)
+        window_of = (np.searchsorted(windows.starts, np.arange(len(times)), side="right") - 1)[place]
+        return windows.begins[window_of], windows.ends[window_of]
+
     def edges(self, time_range: TimeRange, limit: int) -> Timestamps:
         """Where the windows of a range begin."""
         if (time_range.end - time_range.start) // self.unit.longest_us > limit:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregate_rows import AggregateTable
 from iotflow_server.query.aggregator import Aggregator
 from iotflow_server.query.downsampler import downsampled
 from iotflow_server.query.downsampling import Downsampling
@@ -14,7 +15,7 @@ from iotflow_server.query.metadata import find_facts
 from iotflow_server.query.paging import PageQuery, read_page
 from iotflow_server.query.points import by_series, listed
 from iotflow_server.query.quality import QualityFlags, rows_of_quality
-from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
+from iotflow_server.query.results import LatestPoints, Page, PointList, SeriesList
 from iotflow_server.query.rolled import RolledAggregation
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.query.timestamp_limit import first_rows
@@ -134,10 +135,10 @@ class QueryEngine:
         selection = _scoped(selection, Scope.DATA)
         if store.rollups is not None and (figures := _figures_for(query, aggregator.windowing)):
             rolled = RolledAggregation(store, store.rollups, aggregator, query.wanted, figures)
-            return AggregateTable(await rolled.rows(selection), store.name)
+            return AggregateTable(tuple(await rolled.rows(selection)), store.name)
         scope = Scope.DATA if query.quality is None else Scope.BOTH
         async with closing(store.scan(_scoped(selection, scope))) as batches:
-            return AggregateTable(await aggregator.consume(batches), store.name)
+            return AggregateTable(tuple(await aggregator.consume(batches)), store.name)
 
     async def series(self, device_ids: Sequence[int], *, count_points: bool = False) -> SeriesList:
         """Return the series of devices that hold points, ordered by device and measurement."""

@@ -1,4 +1,4 @@
-"""Aggregates that are doubles whatever the values: mean, deviation, percentiles, rate. None is: no value."""
+"""Aggregates that are doubles whatever the values: mean, deviation, percentiles, rate."""
 
 from __future__ import annotations
 
@@ -8,44 +8,49 @@ from typing import Final
 
 import numpy as np
 
-from iotflow_server.query.exact import between, square_root, sums
+from iotflow_server.query.cells import Cells
+from iotflow_server.query.exact import Floats, square_root, sums
+from iotflow_server.query.lines import all_between
 from iotflow_server.query.summary import PartFigures, Summary
+from iotflow_server.stores.batch import Kind
 
 _MICROSECONDS: Final = 1_000_000
 
 
-def means(figures: PartFigures) -> list[float]:
+def means(figures: PartFigures) -> Floats:
     """The mean of each part."""
-    found = figures.sums.over(figures.counts.tolist())
-    return [odd or mean for odd, mean in zip(figures.odd.tolist(), found, strict=True)]
+    return np.where(figures.odd != 0, figures.odd, figures.sums.over(figures.counts))
 
 
-def deviations(figures: PartFigures) -> list[float | None]:
-    """The standard deviation of the sample; None of a single point."""
+def deviations(figures: PartFigures) -> Cells:
+    """The standard deviation of the sample; none of a single point."""
     # The exponent of squares is to be twice that of sums, so that both make one.
-    exponent = min(figures.sums.exponent, figures.square_sums.exponent // 2)
-    sums, squares = figures.sums.at(exponent), figures.square_sums.at(2 * exponent)
+    all_sums, all_squares = figures.sums.exactly(), figures.square_sums.exactly()
+    exponent = min(all_sums.exponent, all_squares.exponent // 2)
+    sums, squares = all_sums.at(exponent), all_squares.at(2 * exponent)
     up, down = max(2 * exponent, 0), max(-2 * exponent, 0)
     parts = zip(figures.counts.tolist(), sums, squares, figures.odd.tolist(), strict=True)
-    return [_deviation(*part, up, down) for part in parts]
+    found = np.array([_deviation(*part, up, down) for part in parts])
+    return Cells.of_kind(Kind.NUMERIC, found, figures.counts > 1)
 
 
-def percentiles(summary: Summary, percentile: Fraction) -> list[float]:
+def percentiles(summary: Summary, percentile: Fraction) -> Floats:
     """A percentile of each part, 0 to 100."""
     ordered, counts = summary.in_order, summary.counts
     sizes, size_of = np.unique(counts, return_inverse=True)
     places = [divmod((size - 1) * percentile / 100, 1) for size in sizes.tolist()]
     lower = summary.starts + np.array([whole for whole, _ in places], dtype=np.intp)[size_of]
     upper = np.minimum(lower + 1, summary.ends)
-    weights = [weight for _, weight in places]
+    found = np.empty(len(counts))
+    for place, (_, weight) in enumerate(places):
+        own = size_of == place
+        found[own] = all_between(ordered[lower[own]], ordered[upper[own]], weight)
     # NaN is last in order.
-    is_spoilt = np.isnan(ordered[summary.ends]).tolist()
-    parts = zip(ordered[lower].tolist(), ordered[upper].tolist(), size_of.tolist(), is_spoilt, strict=True)
-    return [math.nan if spoilt else between(low, high, weights[size]) for low, high, size, spoilt in parts]
+    return np.where(np.isnan(ordered[summary.ends]), math.nan, found)
 
 
-def rates(summary: Summary) -> list[float | None]:
-    """The rise of a counter per second, from the first point of each part to its last; None of a single point."""
+def rates(summary: Summary) -> Cells:
+    """The rise of a counter per second, from the first point of each part to its last; none of a single point."""
     values, times = summary.finite, summary.series.timestamps
     # All rises together are what the counter had reached at each fall and at last, less what it began with.
     reached = np.zeros_like(values)
@@ -53,14 +58,11 @@ def rates(summary: Summary) -> list[float | None]:
     reached[summary.ends] = values[summary.ends]
     rises = sums(reached, summary.starts) - sums(values[summary.starts], np.arange(len(summary.starts)))
     spans = times[summary.ends] - times[summary.starts]
-    found = rises.over(np.maximum(spans, 1).tolist(), _MICROSECONDS)
-    parts = zip(spans.tolist(), summary.odd.tolist(), found, strict=True)
-    return [None if not span else math.nan if odd else rate for span, odd, rate in parts]
+    found = rises.over(np.maximum(spans, 1), _MICROSECONDS)
+    return Cells.of_kind(Kind.NUMERIC, np.where(summary.odd != 0, math.nan, found), spans > 0)
 
 
-def _deviation(count: int, total: int, square: int, odd: float, up: int, down: int) -> float | None:
-    if count == 1:
-        return None
-    if odd:
+def _deviation(count: int, total: int, square: int, odd: float, up: int, down: int) -> float:
+    if odd or count == 1:
         return math.nan
     return square_root((count * square - total * total) << up, count * (count - 1) << down)

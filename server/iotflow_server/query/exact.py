@@ -7,7 +7,7 @@ computed from them is rounded once, to the nearest double. Beyond double it is i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -37,15 +37,29 @@ class ExactSums:
     totals: Sequence[int]
     exponent: int
 
+    def exactly(self) -> ExactSums:
+        """These."""
+        return self
+
+    def chosen(self, places: Starts) -> ExactSums:
+        """Those of some parts."""
+        return ExactSums([self.totals[place] for place in places.tolist()], self.exponent)
+
+    def merged(self, starts: Starts) -> ExactSums:
+        """The sums of neighbouring parts, given the first of each."""
+        bounds = zip(starts.tolist(), [*starts[1:].tolist(), len(self.totals)], strict=True)
+        return ExactSums([sum(self.totals[first:end]) for first, end in bounds], self.exponent)
+
     def __sub__(self, other: ExactSums) -> ExactSums:
         exponent = min(self.exponent, other.exponent)
         pairs = zip(self.at(exponent), other.at(exponent), strict=True)
         return ExactSums([one - another for one, another in pairs], exponent)
 
-    def over(self, divisors: Iterable[int], factor: int = 1) -> list[float]:
-        """Each sum divided by an integer of its own and multiplied by one, rounded once."""
+    def over(self, divisors: NDArray[Any], factor: int = 1) -> Floats:
+        """Each sum divided by a positive integer of its own and multiplied by one, rounded once."""
         factor, down = factor << max(self.exponent, 0), max(-self.exponent, 0)
-        return [rounded(total * factor, divisor << down) for total, divisor in zip(self.totals, divisors, strict=True)]
+        pairs = zip(self.totals, divisors.tolist(), strict=True)
+        return np.array([rounded(total * factor, divisor << down) for total, divisor in pairs], np.float64)
 
     def at(self, exponent: int) -> Sequence[int]:
         """The totals for another exponent, which is not greater."""

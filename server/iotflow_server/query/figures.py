@@ -9,9 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.query.exact import ExactSums, Floats, Numbers, Starts
+from iotflow_server.query.bounded import Sums, joined
+from iotflow_server.query.cells import Cells
+from iotflow_server.query.exact import Floats, Numbers, Starts
 from iotflow_server.query.ordering import ranks, values_of
-from iotflow_server.query.results import Aggregation, Cell, Wanted
+from iotflow_server.query.results import Aggregation, Wanted
 from iotflow_server.query.summary import Summary
 from iotflow_server.stores.batch import Kind, Rows, Timestamps
 from iotflow_server.stores.points import SeriesKey
@@ -54,7 +56,7 @@ class Figures:
     times: Timestamps
     counts: NDArray[np.intp]
     numbers: Mapping[Figure, Numbers]
-    exact: Mapping[Figure, ExactSums]
+    exact: Mapping[Figure, Sums]
 
     def __len__(self) -> int:
         return len(self.times)
@@ -65,14 +67,14 @@ class Figures:
         return self.kind is Kind.INTEGER
 
     @property
-    def first(self) -> list[Cell]:
+    def first(self) -> Cells:
         """The first value of each part."""
-        return [(self.kind, value) for value in self.numbers[Figure.FIRSTS].tolist()]
+        return Cells.of_kind(self.kind, self.numbers[Figure.FIRSTS])
 
     @property
-    def last(self) -> list[Cell]:
+    def last(self) -> Cells:
         """The last value."""
-        return [(self.kind, value) for value in self.numbers[Figure.LASTS].tolist()]
+        return Cells.of_kind(self.kind, self.numbers[Figure.LASTS])
 
     @property
     def least(self) -> Numbers:
@@ -90,12 +92,12 @@ class Figures:
         return self.numbers[Figure.ODDS]
 
     @property
-    def sums(self) -> ExactSums:
+    def sums(self) -> Sums:
         """The exact sum of the finite values."""
         return self.exact[Figure.SUMS]
 
     @property
-    def square_sums(self) -> ExactSums:
+    def square_sums(self) -> Sums:
         """The exact sum of their squares."""
         return self.exact[Figure.SQUARES]
 
@@ -105,10 +107,7 @@ class Figures:
 
     def chosen(self, places: Rows) -> Figures:
         """The parts at some places."""
-        exact = {
-            figure: ExactSums([sums.totals[place] for place in places.tolist()], sums.exponent)
-            for figure, sums in self.exact.items()
-        }
+        exact = {figure: sums.chosen(places) for figure, sums in self.exact.items()}
         numbers = {figure: values[places] for figure, values in self.numbers.items()}
         return Figures(
             self.kind, self.keys, self.series_of[places], self.times[places], self.counts[places], numbers, exact
@@ -120,11 +119,7 @@ class Figures:
             return self
         ends = np.append(starts[1:], len(self)) - 1
         numbers = {figure: _merged(figure, values, starts, ends) for figure, values in self.numbers.items()}
-        bounds = list(zip(starts.tolist(), (ends + 1).tolist(), strict=True))
-        exact = {
-            figure: ExactSums([sum(sums.totals[first:end]) for first, end in bounds], sums.exponent)
-            for figure, sums in self.exact.items()
-        }
+        exact = {figure: sums.merged(starts) for figure, sums in self.exact.items()}
         counts = np.add.reduceat(self.counts, starts)
         return Figures(self.kind, self.keys, self.series_of[starts], self.times[starts], counts, numbers, exact)
 
@@ -144,7 +139,7 @@ def _merged(figure: Figure, values: Numbers, starts: Starts, ends: Rows) -> Numb
 def summarised(summary: Summary, times: Timestamps, kind: Kind, figures: Iterable[Figure]) -> Figures:
     """The figures of the parts of one series, which begin at ``times``."""
     numbers: dict[Figure, Numbers] = {}
-    exact: dict[Figure, ExactSums] = {}
+    exact: dict[Figure, Sums] = {}
     for figure in figures:
         if figure in EXACT:
             exact[figure] = summary.sums if figure is Figure.SUMS else summary.square_sums
@@ -170,13 +165,12 @@ def together(parts: Sequence[Figures]) -> Figures:
     series_of = np.concatenate([np.array([place[key] for key in part.keys], np.intp)[part.series_of] for part in parts])
     times = np.concatenate([part.times for part in parts])
     numbers = {figure: np.concatenate([part.numbers[figure] for part in parts]) for figure in parts[0].numbers}
-    exact = {figure: _joined([part.exact[figure] for part in parts]) for figure in parts[0].exact}
+    exact = {figure: joined([part.exact[figure] for part in parts]) for figure in parts[0].exact}
     counts = np.concatenate([part.counts for part in parts])
     found = Figures(parts[0].kind, keys, series_of, times, counts, numbers, exact)
-    order = np.lexsort((times, series_of))
-    return found if (order[1:] > order[:-1]).all() else found.chosen(order)
+    return found if _are_in_order(series_of, times) else found.chosen(np.lexsort((times, series_of)))
 
 
-def _joined(sums: Sequence[ExactSums]) -> ExactSums:
-    exponent = min(each.exponent for each in sums)
-    return ExactSums([total for each in sums for total in each.at(exponent)], exponent)
+def _are_in_order(series_of: Rows, times: Timestamps) -> bool:
+    steps = np.diff(series_of)
+    return bool(((steps > 0) | ((steps == 0) & (np.diff(times) > 0))).all())

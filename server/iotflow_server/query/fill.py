@@ -5,10 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Final
 
 import numpy as np
 
+from iotflow_server.query.cells import NOTHING, Cells
 from iotflow_server.query.exact import Starts, between
 from iotflow_server.query.results import Aggregation, Cell, Wanted
 from iotflow_server.stores.batch import Kind, Timestamps
@@ -23,29 +23,28 @@ class Fill(enum.IntEnum):
     LINEAR = 4
 
 
-_NOUGHT: Final[Cell] = (Kind.INTEGER, 0)
-
-
-def filled(cells: Sequence[Cell], places: Starts, begins: Timestamps, wanted: Wanted, fill: Fill) -> list[Cell]:
+def filled(cells: Cells, places: Starts, begins: Timestamps, wanted: Wanted, fill: Fill) -> Cells:
     """The results of all windows, which begin at ``begins``, given those of the windows at ``places`` (ascending)."""
     if wanted is Aggregation.COUNT:
-        return _spread(cells, places, [_NOUGHT] * len(begins))
+        return _spread(cells, places, len(begins), Kind.INTEGER)
     if fill is Fill.PREVIOUS:
-        return list(_previous(cells, places, len(begins)))
+        return _previous(cells, places, len(begins))
     if fill is Fill.LINEAR:
-        return _spread(cells, places, list(_linear(cells, places.tolist(), begins.tolist())))
-    return _spread(cells, places, [None] * len(begins))
+        return Cells.of(list(_linear(list(cells), places.tolist(), begins.tolist())))
+    return _spread(cells, places, len(begins), NOTHING)
 
 
-def _spread(cells: Sequence[Cell], places: Starts, base: list[Cell]) -> list[Cell]:
-    for place, cell in zip(places.tolist(), cells, strict=True):
-        base[place] = cell
-    return base
+def _spread(cells: Cells, places: Starts, count: int, others: int) -> Cells:
+    """The cells at their places, and zeros elsewhere, which ``others`` is the kind of."""
+    kinds, values = np.full(count, others, np.int8), np.zeros(count, cells.values.dtype)
+    kinds[places], values[places] = cells.kinds, cells.values
+    return Cells(kinds, values)
 
 
-def _previous(cells: Sequence[Cell], places: Starts, count: int) -> Iterator[Cell]:
+def _previous(cells: Cells, places: Starts, count: int) -> Cells:
     before = np.searchsorted(places, np.arange(count), side="right") - 1
-    return (cells[place] if place >= 0 else None for place in before.tolist())
+    found = cells.chosen(np.maximum(before, 0))
+    return Cells(np.where(before >= 0, found.kinds, NOTHING).astype(np.int8), found.values)
 
 
 def _linear(cells: Sequence[Cell], places: Sequence[int], begins: Sequence[int]) -> Iterator[Cell]:
@@ -53,7 +52,9 @@ def _linear(cells: Sequence[Cell], places: Sequence[int], begins: Sequence[int])
     for place, begin in enumerate(begins):
         while after < len(places) and places[after] <= place:
             after += 1
-        if 0 < after < len(places):
+        if after and places[after - 1] == place:
+            yield cells[after - 1]
+        elif 0 < after < len(places):
             yield _on_line(cells[after - 1], cells[after], begin, begins[places[after - 1]], begins[places[after]])
         else:
             yield None

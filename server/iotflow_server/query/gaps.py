@@ -76,9 +76,6 @@ def gaps_by_device(devices: Iterable[int], time_range: TimeRange, until: int, ma
 
 
 def torn_hours(hours: Timestamps, windowing: Windowing) -> Timestamps:
-    """Those of ascending hours that do not lie in one window."""
-    if not len(hours):
-        return hours
-    windows = windowing.split(hours)
-    ends = windows.ends[np.searchsorted(windows.starts, np.arange(len(hours)), side="right") - 1]
+    """Those of some hours that do not lie in one window."""
+    _, ends = windowing.around(hours)
     return hours[ends < hours + HOUR]

@@ -107,14 +107,6 @@ class AggregateRow:
 
 
 @dataclass(frozen=True, slots=True)
-class AggregateTable:
-    """Rows ordered by device and measurement, then windows as asked."""
-
-    rows: tuple[AggregateRow, ...]
-    served_by: StoreName
-
-
-@dataclass(frozen=True, slots=True)
 class SeriesList:
     """Series that hold points, ordered by device and measurement."""
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
 import numpy as np
 
+from iotflow_server.query.aggregate_rows import AggregateRows, joined
 from iotflow_server.query.aggregation import aggregate_figures
 from iotflow_server.query.aggregator import Aggregator
 from iotflow_server.query.figures import Figures, summarised, together
 from iotflow_server.query.gaps import Gaps, gaps_by_device, torn_hours
 from iotflow_server.query.gathering import by_device
 from iotflow_server.query.packing import unpacked
-from iotflow_server.query.results import AggregateRow, Cell, Wanted
+from iotflow_server.query.results import Wanted
 from iotflow_server.query.series import series_of
 from iotflow_server.query.summary import Summary
-from iotflow_server.query.windows import Windowing, Windows
 from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.points import SeriesKey
@@ -34,6 +34,8 @@ _GUESSED_SERIES: Final = 10
 #: Beyond so many ranges of points to read, it is faster to read all.
 _MOST_GAPS: Final = 8
 _NUMBERS: Final = (Kind.NUMERIC, Kind.INTEGER)
+
+_Kinds = Mapping[SeriesKey, Kind | None]
 
 
 class _ChangedError(Exception):
@@ -57,85 +59,102 @@ class RolledAggregation:
         self._wanted = wanted
         self._figures = figures
 
-    async def rows(self, selection: Selection) -> tuple[AggregateRow, ...]:
+    async def rows(self, selection: Selection) -> list[AggregateRows]:
         """The rows of devices, which ascend."""
-        rows: list[AggregateRow] = []
+        found: list[AggregateRows] = []
         for devices in _chunks(selection):
             chosen = replace(selection, device_ids=devices)
             rolled = await self._rollups.read(chosen, self._figures)
             gaps = gaps_by_device(devices, selection.time_range, rolled.until, rolled.marks)
             closed = _without(rolled, gaps)
+            figures = await asyncio.to_thread(self._unpacked, rolled) if closed else []
             for own, run in groupby(devices, closed.get):
                 part = replace(chosen, device_ids=tuple(run))
+                so_far = sum(map(len, found))
                 if own is None:
-                    rows += await self._of_points(part, len(rows))
+                    found += await self._of_points(part, so_far)
                 else:
-                    rows += await self._of_figures(part, rolled, own, len(rows))
-        return tuple(rows)
+                    found += await self._of_figures(part, rolled.kinds, figures, own, so_far)
+        return found
 
-    async def _of_points(self, selection: Selection, so_far: int) -> Sequence[AggregateRow]:
+    async def _of_points(self, selection: Selection, so_far: int) -> list[AggregateRows]:
         async with closing(self._store.scan(selection)) as batches:
             return await self._aggregator.consume(batches, so_far)
 
+    def _unpacked(self, rolled: RolledSeries) -> list[Figures]:
+        return [unpacked(days, self._figures) for days in rolled.days]
+
     async def _of_figures(
-        self, selection: Selection, rolled: RolledSeries, gaps: Gaps, so_far: int
-    ) -> Sequence[AggregateRow]:
-        found = await asyncio.to_thread(self._unpacked, selection, rolled, gaps)
-        if found is None:
+        self, selection: Selection, kinds: _Kinds, figures: Sequence[Figures], gaps: Gaps, so_far: int
+    ) -> list[AggregateRows]:
+        held = await asyncio.to_thread(self._held, figures, selection.device_ids, gaps)
+        if held is None:
             return await self._of_points(selection, so_far)
-        parts, gaps = found
+        parts, gaps = held
         try:
             for time_range in gaps.ranges:
-                async for part in self._gap(replace(selection, time_range=time_range), rolled):
+                async for part in self._gap(replace(selection, time_range=time_range), kinds):
                     parts.append(part)
         except _ChangedError:
             return await self._of_points(selection, so_far)
         return await asyncio.to_thread(self._merged, parts, so_far)
 
-    def _unpacked(self, selection: Selection, rolled: RolledSeries, gaps: Gaps) -> tuple[list[Figures], Gaps] | None:
+    def _held(
+        self, figures: Sequence[Figures], devices: Sequence[int], gaps: Gaps
+    ) -> tuple[list[Figures], Gaps] | None:
         """The figures that hold, and what is to be read beside; None where that is everything, or too many pieces."""
-        devices = set(selection.device_ids)
-        parts = []
-        for kind in _NUMBERS:
-            days = {
-                key: rolled.days[key] for key, own in rolled.kinds.items() if own is kind and key.device_id in devices
-            }
-            if days:
-                found = unpacked(kind, days, self._figures)
-                parts.append(found.chosen(np.flatnonzero(gaps.leave(found.times))))
-        hours = np.unique(np.concatenate([np.empty(0, np.int64), *(part.times for part in parts)]))
-        torn = torn_hours(hours, self._aggregator.windowing)
-        if len(torn):
-            gaps = gaps.and_hours(torn)
-            parts = [part.chosen(np.flatnonzero(gaps.leave(part.times))) for part in parts]
+        parts = [_left(part, devices, gaps) for part in figures]
+        torn = [torn_hours(part.times, self._aggregator.windowing) for part in parts]
+        if any(map(len, torn)):
+            gaps = gaps.and_hours(np.unique(np.concatenate(torn)))
+            parts = [_left(part, devices, gaps) for part in parts]
         return None if gaps.are_all or len(gaps.ranges) > _MOST_GAPS else (parts, gaps)
 
-    async def _gap(self, selection: Selection, rolled: RolledSeries) -> AsyncIterator[Figures]:
+    async def _gap(self, selection: Selection, kinds: _Kinds) -> AsyncIterator[Figures]:
         async with closing(self._store.scan(selection)) as batches:
             async for gathered in by_device(batches, self._aggregator.max_points):
-                for part in await asyncio.to_thread(self._summarised, gathered, rolled):
+                for part in await asyncio.to_thread(self._summarised, gathered, kinds):
                     yield part
 
-    def _summarised(self, batches: Sequence[Batch], rolled: RolledSeries) -> list[Figures]:
+    def _summarised(self, batches: Sequence[Batch], kinds: _Kinds) -> list[Figures]:
         found = []
         for series in series_of(batches):
             key = SeriesKey(series.device_id, series.measurement)
-            if series.kind is None or rolled.kinds.get(key) is not series.kind:
+            if series.kind is None or kinds.get(key) is not series.kind:
                 raise _ChangedError
             starts = self._aggregator.windowing.split(series.timestamps).starts
             times = series.timestamps[starts]
             found.append(summarised(Summary(series, starts), times, series.kind, self._figures))
         return found
 
-    def _merged(self, parts: Sequence[Figures], so_far: int) -> Sequence[AggregateRow]:
-        found: list[tuple[SeriesKey, Windows, list[list[Cell]]]] = []
-        for kind in _NUMBERS:
-            own = [part for part in parts if part.kind is kind and len(part)]
-            if own:
-                found += _windows_of(together(own), self._aggregator.windowing, self._wanted)
-        self._aggregator.refuse_too_many((windows for _, windows, _ in found), so_far)
-        found.sort(key=lambda each: each[0])
-        return [row for each in found for row in self._aggregator.rows(*each)]
+    def _merged(self, parts: Sequence[Figures], so_far: int) -> list[AggregateRows]:
+        by_kind = [[part for part in parts if part.kind is kind and len(part)] for kind in _NUMBERS]
+        found = [self._windows_of(together(own)) for own in by_kind if own]
+        if not found:
+            return []
+        rows = found[0] if len(found) == 1 else joined(found).in_order()
+        counts = np.bincount(rows.series_of)
+        self._aggregator.refuse_too_many(counts[counts > 0].tolist(), so_far)
+        return [self._aggregator.arranged(rows)]
+
+    def _windows_of(self, figures: Figures) -> AggregateRows:
+        begins, ends = self._aggregator.windowing.around(figures.times)
+        is_new = np.ones(len(figures), np.bool_)
+        is_new[1:] = (np.diff(begins) != 0) | (np.diff(figures.series_of) != 0)
+        starts = np.flatnonzero(is_new)
+        merged = figures.merged(starts)
+        columns = tuple(aggregate_figures(merged, self._wanted))
+        is_filled = np.zeros(len(starts), np.bool_)
+        return AggregateRows(merged.keys, merged.series_of, begins[starts], ends[starts], is_filled, columns)
+
+
+def _left(figures: Figures, devices: Sequence[int], gaps: Gaps) -> Figures:
+    """Those of figures that belong to devices and lie outside of gaps."""
+    is_left = gaps.leave(figures.times)
+    is_own = np.isin([key.device_id for key in figures.keys], devices)
+    if not is_own.all():
+        is_left &= is_own[figures.series_of]
+    return figures if is_left.all() else figures.chosen(np.flatnonzero(is_left))
 
 
 def _chunks(selection: Selection) -> Iterator[tuple[int, ...]]:
@@ -156,21 +175,3 @@ def _without(rolled: RolledSeries, gaps: dict[int, Gaps]) -> dict[int, Gaps]:
         for device_id, own in gaps.items()
         if device_id not in others and not own.are_all and len(own.ranges) <= _MOST_GAPS
     }
-
-
-def _windows_of(
-    figures: Figures, windowing: Windowing, wanted: Sequence[Wanted]
-) -> Iterator[tuple[SeriesKey, Windows, list[list[Cell]]]]:
-    """Each series with its windows and their results."""
-    times, place = np.unique(figures.times, return_inverse=True)
-    windows = windowing.split(times)
-    window_of = (np.searchsorted(windows.starts, np.arange(len(times)), side="right") - 1)[place]
-    is_new = np.ones(len(figures), np.bool_)
-    is_new[1:] = (np.diff(window_of) != 0) | (np.diff(figures.series_of) != 0)
-    merged = figures.merged(np.flatnonzero(is_new))
-    begins, ends = windows.begins[window_of[is_new]], windows.ends[window_of[is_new]]
-    columns = aggregate_figures(merged, wanted)
-    firsts = np.flatnonzero(np.diff(merged.series_of, prepend=-1)).tolist()
-    for first, end in zip(firsts, [*firsts[1:], len(merged)], strict=True):
-        own = Windows(np.arange(end - first), begins[first:end], ends[first:end])
-        yield merged.key_of(first), own, [column[first:end] for column in columns]

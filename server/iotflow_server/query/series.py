@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from iotflow_server.query.cells import Cells
 from iotflow_server.query.exact import Numbers
-from iotflow_server.query.results import Cell
-from iotflow_server.stores.batch import Batch, Kind, Timestamps, Values
+from iotflow_server.stores.batch import Batch, Kind, Rows, Timestamps, Values
 
 _Part = tuple[Timestamps, Values]
 
@@ -41,13 +41,12 @@ class SeriesPoints:
         is_number = np.isin(self.kinds, [kind for kind in Kind if kind.is_number])
         return self.values.astype(np.float64) if is_number.all() else None
 
-    def at(self, indices: NDArray[np.intp]) -> list[Cell]:
+    def at(self, places: Rows) -> Cells:
         """The values at some places, with their kinds."""
-        values = self.values[indices].tolist()
         if self.kind is not None:
-            return [(self.kind, value) for value in values]
+            return Cells.of_kind(self.kind, self.values[places])
         assert self.kinds is not None
-        return [(Kind(kind), value) for kind, value in zip(self.kinds[indices].tolist(), values, strict=True)]
+        return Cells(self.kinds[places], self.values[places])
 
 
 def series_of(batches: Iterable[Batch]) -> Iterator[SeriesPoints]:

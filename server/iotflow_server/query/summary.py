@@ -12,9 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from iotflow_server.query.bounded import Sums
+from iotflow_server.query.cells import Cells
 from iotflow_server.query.exact import ExactSums, Floats, Integers, Numbers, Starts, square_sums, sums
 from iotflow_server.query.ordering import ranks, sorted_parts, values_of
-from iotflow_server.query.results import Cell
 from iotflow_server.query.series import SeriesPoints
 from iotflow_server.stores.points import SeriesKey
 
@@ -25,9 +26,9 @@ class PartFigures(Protocol):
     @property
     def counts(self) -> NDArray[np.intp]: ...
     @property
-    def first(self) -> list[Cell]: ...
+    def first(self) -> Cells: ...
     @property
-    def last(self) -> list[Cell]: ...
+    def last(self) -> Cells: ...
     @property
     def is_integer(self) -> bool: ...
     @property
@@ -37,9 +38,9 @@ class PartFigures(Protocol):
     @property
     def odd(self) -> Floats: ...
     @property
-    def sums(self) -> ExactSums: ...
+    def sums(self) -> Sums: ...
     @property
-    def square_sums(self) -> ExactSums: ...
+    def square_sums(self) -> Sums: ...
     def key_of(self, part: int) -> SeriesKey:
         """The series of a part."""
 
@@ -69,12 +70,12 @@ class Summary:
         return SeriesKey(self.series.device_id, self.series.measurement)
 
     @cached_property
-    def first(self) -> list[Cell]:
+    def first(self) -> Cells:
         """The first value."""
         return self.series.at(self.starts)
 
     @cached_property
-    def last(self) -> list[Cell]:
+    def last(self) -> Cells:
         """The last value."""
         return self.series.at(self.ends)
 

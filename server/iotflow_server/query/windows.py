@@ -41,6 +41,9 @@ class Windowing(Protocol):
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points, of ascending timestamps (at least one)."""
 
+    def around(self, timestamps: Timestamps) -> tuple[Timestamps, Timestamps]:
+        """First moment and end of the window of each of some timestamps, in any order."""
+
     def edges(self, time_range: TimeRange, limit: int) -> Timestamps:
         """Where each window that overlaps a range begins, and at last where the last one ends.
 
@@ -63,6 +66,11 @@ class WholeRange:
         """The range, whatever the points."""
         begin, end = self.edges(self.time_range, 1)
         return Windows(np.zeros(1, np.intp), np.array([begin]), np.array([end]))
+
+    def around(self, timestamps: Timestamps) -> tuple[Timestamps, Timestamps]:
+        """The range, each time."""
+        count = len(timestamps)
+        return np.full(count, self.time_range.start, np.int64), np.full(count, self.time_range.end, np.int64)
 
     def edges(self, time_range: TimeRange, limit: int) -> Timestamps:
         """The bounds of the range."""
@@ -88,6 +96,11 @@ class FixedWindows:
         starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
         begins = numbers[starts] * self.length + self.origin
         return Windows(starts, begins, begins + self.length)
+
+    def around(self, timestamps: Timestamps) -> tuple[Timestamps, Timestamps]:
+        """The windows of timestamps."""
+        begins = timestamps - (timestamps - self.origin) % self.length
+        return begins, begins + self.length
 
     def edges(self, time_range: TimeRange, limit: int) -> Timestamps:
         """Where the windows of a range begin."""

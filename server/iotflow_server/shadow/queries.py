@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregate_rows import AggregateTable
 from iotflow_server.query.downsampling import Downsampling
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.query.quality import QualityFlags
-from iotflow_server.query.results import AggregateTable, LatestPoints, Page, SeriesList
+from iotflow_server.query.results import LatestPoints, Page, SeriesList
 from iotflow_server.shadow.question import Method, PageOptions, Question
 from iotflow_server.shadow.shadow_reads import ShadowReads
 from iotflow_server.stores.batch import Batch

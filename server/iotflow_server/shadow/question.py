@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregate_rows import AggregateTable
 from iotflow_server.query.quality import QualityFlags
-from iotflow_server.query.results import AggregateTable, LatestPoints, Page
+from iotflow_server.query.results import LatestPoints, Page
 from iotflow_server.shadow.answer import Answer, answer_of
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 

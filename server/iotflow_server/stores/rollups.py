@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.stores.batch import Kind, Timestamps
+from iotflow_server.stores.batch import Kind, Rows, Timestamps
 from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.selection import Selection
 
@@ -45,6 +45,29 @@ class RolledDay:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PackedFigures:
+    """What :class:`RolledDay` holds of a figure, of many days one after the other; ``lengths`` in bytes, 0 for none."""
+
+    data: bytes
+    lengths: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RolledDays:
+    """Days of series of one kind, an entry of each array for each: see :class:`RolledDay`. In any order.
+
+    ``series_of`` is each day's index into ``keys``.
+    """
+
+    kind: Kind
+    keys: Sequence[SeriesKey]
+    series_of: Rows
+    days: Timestamps
+    hours: NDArray[np.uint32]
+    figures: Mapping[Figure, PackedFigures]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Marks:
     """Where figures cannot be trusted: parallel arrays of devices (0: all), first moments and ends."""
 
@@ -55,14 +78,14 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RolledSeries:
-    """Series that are selected, by key, with their kind (None: several) and days; and what to trust of these.
+    """Series that are selected, with their kind (None: several); days of those of numbers; and what to trust of these.
 
     Hours that end no later than ``until`` and that no mark touches are as their figures say, empty where they have
     none. All of it is as of one moment.
     """
 
     kinds: Mapping[SeriesKey, Kind | None]
-    days: Mapping[SeriesKey, Sequence[RolledDay]]
+    days: Sequence[RolledDays]
     until: int
     marks: Marks
 

@@ -23,9 +23,10 @@ from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobSta
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.aggregate_query import AggregateQuery
+from iotflow_server.query.aggregate_rows import AggregateTable
 from iotflow_server.query.downsampling import Downsampling
 from iotflow_server.query.quality import QualityFlags
-from iotflow_server.query.results import AggregateTable, LatestPoints, Page, PointList, SeriesList
+from iotflow_server.query.results import LatestPoints, Page, PointList, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal

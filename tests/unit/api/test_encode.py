@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import Series
 from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, Value, ValueKind
-from iotflow_server.api.encode import aggregate_messages, page_message, series_message, store_messages
+from iotflow_server.api.encode import page_message, series_message, store_messages
 from iotflow_server.api.times import timestamp_message
-from iotflow_server.query.results import AggregateRow, Page, PointList
+from iotflow_server.query.results import Page, PointList
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import SeriesInfo
@@ -40,19 +40,6 @@ def test_a_point_has_its_records_metadata_and_its_devices_owner() -> None:
 def test_a_moment_before_1970_has_positive_nanos() -> None:
     moment = timestamp_message(-1)
     assert (moment.seconds, moment.nanos) == (-1, 999_999_000)
-
-
-def test_a_window_without_bounds_has_none() -> None:
-    rows = [
-        AggregateRow(1, "a", None, None, ((Kind.INTEGER, 0),)),
-        AggregateRow(1, "a", 0, 1000, ((Kind.TEXT, ""),)),
-    ]
-    open_ended, bounded = aggregate_messages(rows)
-    assert not open_ended.HasField("window_start")
-    assert not open_ended.HasField("window_end")
-    assert bounded.HasField("window_start")
-    assert bounded.window_end == timestamp_message(1000)
-    assert [row.values[0].WhichOneof("kind") for row in (open_ended, bounded)] == ["integer", "text"]
 
 
 def test_a_series_of_several_kinds_is_mixed() -> None:

@@ -35,7 +35,8 @@ async def rows(
     **query: Any,
 ) -> tuple[AggregateRow, ...]:
     asked = AggregateQuery(wanted, **query)
-    return await Aggregator(asked, time_range, max_points=max_points, max_rows=max_rows).consume(scan(*batches))
+    found = await Aggregator(asked, time_range, max_points=max_points, max_rows=max_rows).consume(scan(*batches))
+    return tuple(row for part in found for row in part)
 
 
 def starts(found: tuple[AggregateRow, ...]) -> list[int | None]:

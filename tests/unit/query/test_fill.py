@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iotflow_server.query.cells import Cells
 from iotflow_server.query.fill import Fill, filled
 from iotflow_server.query.results import Aggregation, Cell
 from iotflow_server.stores.batch import Kind
@@ -22,7 +23,7 @@ def numbers(*values: float | None) -> list[Cell]:
 
 
 def fill(cells: list[Cell], places: list[int], how: Fill, wanted: Any = Aggregation.MAX) -> list[Cell]:
-    return filled(cells, np.array(places, dtype=np.intp), BEGINS, wanted, how)
+    return list(filled(Cells.of(cells), np.array(places, dtype=np.intp), BEGINS, wanted, how))
 
 
 def test_null_leaves_them_without_a_value() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import numpy as np
+from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Kind, Timestamps
 from iotflow_server.stores.points import SeriesKey
@@ -14,30 +15,39 @@ from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
 from iotflow_server.stores.postgres.pager import selected
 from iotflow_server.stores.postgres.read_connections import ReadConnections
-from iotflow_server.stores.rollups import DAY, Figure, Marks, RolledDay, RolledSeries
+from iotflow_server.stores.rollups import DAY, Figure, Marks, PackedFigures, RolledDays, RolledSeries
 from iotflow_server.stores.selection import Selection
 
 _MARK: Final = np.dtype([("device_id", ">i4"), ("start", ">i8"), ("stop", ">i8")])
-#: $1 devices, $2 measurements or null for all, $3 the first day, $4 the end.
+#: $1 devices, $2 measurements or null for all, $3 the first day, $4 the end. A row holds the series of one name and
+#: kind: the devices that have no day, and for each day of the others an entry of each column, one after the other.
 _READ: Final = """
 WITH series AS MATERIALIZED (
     SELECT device_id, measurement_name, kinds FROM telemetry_series
     WHERE device_id = ANY ($1::integer[]) AND ($2::text[] IS NULL OR measurement_name = ANY ($2))
         AND NOT starts_with(measurement_name, 'meta_')
 )
-SELECT device_id, measurement_name, kinds, rolled.*,
-    CASE row_number() OVER () WHEN 1 THEN (SELECT until FROM rollup_state) END AS until,
-    CASE row_number() OVER () WHEN 1 THEN (
+SELECT series.measurement_name, kinds,
+    string_agg(int4send(series.device_id), ''::bytea) FILTER (WHERE day IS NULL) AS bare,
+    string_agg(int4send(series.device_id), ''::bytea) FILTER (WHERE day IS NOT NULL) AS device_ids,
+    string_agg(timestamptz_send(day), ''::bytea) AS days,
+    string_agg(int4send(hours), ''::bytea) AS hours,
+    {columns},
+    (SELECT until FROM rollup_state) AS until,
+    (
         SELECT string_agg(int4send(device_id) || timestamptz_send(start) || timestamptz_send(stop), ''::bytea)
         FROM rollup_marks WHERE device_id = ANY ($1 || 0) AND stop > $3 AND start < $4
-    ) END AS marks
+    ) AS marks
 FROM series LEFT JOIN LATERAL (
-    SELECT day, hours, {columns} FROM telemetry_rollups AS own
+    SELECT day, hours, {names} FROM telemetry_rollups AS own
     WHERE own.device_id = series.device_id AND own.measurement_name = series.measurement_name
         AND day >= $3 AND day < $4
-    ORDER BY day
 ) AS rolled ON true
+GROUP BY series.measurement_name, kinds
 """
+_COLUMN: Final = """string_agg({name}, ''::bytea) AS {name},
+    string_agg(int4send(coalesce(octet_length({name}), 0)), ''::bytea)
+        FILTER (WHERE day IS NOT NULL) AS {name}_lengths"""
 
 
 class PostgresRollupReader:
@@ -52,28 +62,58 @@ class PostgresRollupReader:
         devices, measurements = selected(selection)
         bounds = selection.time_range.start // DAY * DAY, selection.time_range.end
         rows = await self._connections.fetch(
-            _READ.format(columns=", ".join(wanted)), devices, measurements, *(bound - EPOCH_SHIFT for bound in bounds)
+            _statement(wanted),
+            devices,
+            measurements,
+            *(bound - EPOCH_SHIFT for bound in bounds),
         )
         if not rows:
-            return RolledSeries({}, {}, 0, _marks(None))
-        return _rolled(rows, wanted)
+            return RolledSeries({}, [], 0, _marks(None))
+        until, marks = rows[0]["until"] + EPOCH_SHIFT, _marks(rows[0]["marks"])
+        numbers = [
+            _days(kind, own, wanted)
+            for kind in (Kind.NUMERIC, Kind.INTEGER)
+            if (own := [row for row in rows if row["device_ids"] and kind_of(row["kinds"]) is kind])
+        ]
+        return RolledSeries(_kinds(rows), numbers, until, marks)
 
 
-def _rolled(rows: list[asyncpg.Record], wanted: list[Figure]) -> RolledSeries:
-    kinds: dict[SeriesKey, Kind | None] = {}
-    days: dict[SeriesKey, list[RolledDay]] = {}
-    until = marks = None
-    for device_id, name, own_kinds, day, hours, *figures, first_until, first_marks in rows:
-        key = SeriesKey(device_id, name)
-        if key not in kinds:
-            kinds[key], days[key] = kind_of(own_kinds), []
-        if day is not None:
-            found = dict(zip(wanted, figures, strict=True))
-            days[key].append(RolledDay(day + EPOCH_SHIFT, hours, found))
-        if first_until is not None:
-            until, marks = first_until, first_marks
-    assert until is not None
-    return RolledSeries(kinds, days, until + EPOCH_SHIFT, _marks(marks))
+def _statement(wanted: list[Figure]) -> str:
+    columns = ",\n    ".join(_COLUMN.format(name=name) for name in wanted)
+    return _READ.format(columns=columns, names=", ".join(wanted))
+
+
+def _kinds(rows: list[asyncpg.Record]) -> dict[SeriesKey, Kind | None]:
+    return {
+        SeriesKey(device_id, row["measurement_name"]): kind_of(row["kinds"])
+        for row in rows
+        for packed in (row["bare"], row["device_ids"])
+        for device_id in np.unique(_column([packed], ">i4")).tolist()
+    }
+
+
+def _days(kind: Kind, rows: list[asyncpg.Record], wanted: list[Figure]) -> RolledDays:
+    """The days of series of a kind, names one after the other."""
+    keys: list[SeriesKey] = []
+    series_of = []
+    for row in rows:
+        devices, place = np.unique(_column([row["device_ids"]], ">i4"), return_inverse=True)
+        series_of.append(place + len(keys))
+        keys += [SeriesKey(device_id, row["measurement_name"]) for device_id in devices.tolist()]
+    days = _column([row["days"] for row in rows], ">i8").astype(np.int64) + EPOCH_SHIFT
+    hours = _column([row["hours"] for row in rows], ">u4").astype(np.uint32)
+    figures = {
+        name: PackedFigures(
+            b"".join(row[name] or b"" for row in rows),
+            _column([row[f"{name}_lengths"] for row in rows], ">i4").astype(np.int32),
+        )
+        for name in wanted
+    }
+    return RolledDays(kind, keys, np.concatenate(series_of), days, hours, figures)
+
+
+def _column(packed: list[bytes | None], dtype: str) -> NDArray[Any]:
+    return np.frombuffer(b"".join(part or b"" for part in packed), dtype)
 
 
 def _marks(packed: bytes | None) -> Marks:
