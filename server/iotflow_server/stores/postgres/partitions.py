@@ -98,8 +98,13 @@ class Partitions:
 
 async def _make(connection: Connection, table: str, period: Period) -> None:
     name = f"{table}_{period.suffix}"
+    was_there = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name)
     await connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING ALL)")
+    await connection.execute("SELECT watch_partition($1::text::regclass)", name)
     await connection.execute(
         f"ALTER TABLE {table} ATTACH PARTITION {name} "
         f"FOR VALUES FROM ('{period.start} 00:00:00+00') TO ('{period.end} 00:00:00+00')"
     )
+    if was_there:
+        # It was detached by somebody, and its points are back.
+        await connection.execute("SELECT iotflow_forget_partition($1::text::regclass)", name)
