@@ -15,6 +15,7 @@ from iotflow_server.config import Settings
 from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.first_state import first_state
 from iotflow_server.migration.fleet import FleetState
+from iotflow_server.migration.in_flight.marks import WritesInFlight
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.position import PositionFile
 from iotflow_server.migration.postgres_dirty import PostgresDirty
@@ -48,6 +49,7 @@ class Core:
     known: FleetState
     journal: DirtyJournal
     dirty: DirtyRanges
+    in_flight: WritesInFlight
     locks: DeviceLocks
 
     def lag(self) -> int:
@@ -77,8 +79,10 @@ async def core_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
     journal = DirtyJournal(settings.data_dir / "dirty.sqlite", settings.max_dirty_ranges)
     stack.callback(journal.close)
     dirty = DirtyRanges(journal, PostgresDirty(postgres.pool, file.instance_id(), settings.max_dirty_ranges))
+    in_flight = WritesInFlight(settings.data_dir / "in_flight.sqlite")
+    stack.callback(in_flight.close)
     locks = DeviceLocks(postgres.pool)
-    router = Router(stance, stores, dirty, locks, settings.secondary_patience_seconds)
+    router = Router(stance, stores, dirty, locks, in_flight, settings.secondary_patience_seconds)
     _watch(metrics, router, journal, stores)
     registry, begin = registry_of(settings, postgres, router, stack)
     await open_stores(stores, router.primary, stack)
@@ -98,6 +102,7 @@ async def core_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
         known=known,
         journal=journal,
         dirty=dirty,
+        in_flight=in_flight,
         locks=locks,
     )
 

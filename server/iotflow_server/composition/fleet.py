@@ -48,8 +48,11 @@ async def join_fleet(core: Core) -> Member:
         name=settings.known_as,
         patience_seconds=settings.transition_patience_seconds,
     )
+    await core.in_flight.recover(core.dirty, router.stance, settings.max_dirty_ranges)
     await agent.start(core.postgres.pool)
     core.stack.push_async_callback(agent.stop)
+    core.in_flight.start()
+    core.stack.push_async_callback(core.in_flight.stop)
     ingest.start()
     core.stack.push_async_callback(ingest.stop)
     repairer.start()

@@ -46,6 +46,23 @@ def one_for_all(entries: Sequence[Entry]) -> list[Entry]:
     return one_by_device([replace(e, range=DirtyRange(None, e.range.time_range)) for e in entries])
 
 
+def bounded(ranges: Sequence[DirtyRange], most: int) -> Sequence[DirtyRange]:
+    """Ranges that cover these; where there are more than ``most``, each is of every device."""
+    if len(ranges) <= most:
+        return ranges
+    joined: list[TimeRange] = []
+    for each in sorted((dirty.time_range for dirty in ranges), key=_start):
+        if joined and each.start <= joined[-1].end:
+            joined[-1] = TimeRange(joined[-1].start, max(joined[-1].end, each.end))
+        else:
+            joined.append(each)
+    return [DirtyRange(None, time_range) for time_range in joined]
+
+
+def _start(time_range: TimeRange) -> int:
+    return time_range.start
+
+
 def _joined(one: Entry, other: Entry) -> Entry:
     start = min(one.range.time_range.start, other.range.time_range.start)
     end = max(one.range.time_range.end, other.range.time_range.end)

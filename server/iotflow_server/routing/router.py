@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from typing import Final, Protocol
 
 from iotflow_server.routing.admission import admit
 from iotflow_server.routing.dirty import DirtyLog, DirtyRange, ranges_of, ranges_selected
+from iotflow_server.routing.in_flight import InFlight, Spans
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
@@ -45,6 +46,7 @@ class Router:
         stores: Mapping[StoreName, TelemetryStore],
         dirty: DirtyLog,
         locks: DeleteLocks,
+        in_flight: InFlight,
         patience_seconds: float,
     ) -> None:
         self.stance = stance
@@ -53,6 +55,7 @@ class Router:
         self._locks = locks
         self._stores = stores
         self._dirty = dirty
+        self._in_flight = in_flight
         self._secondaries = {name: Secondary(store, patience_seconds) for name, store in stores.items()}
 
     @property
@@ -98,9 +101,10 @@ class Router:
         async def write(store: TelemetryStore) -> None:
             replaced.update(await store.write(frame))
 
-        stored_in = await self._both(write, lambda: ranges_of(frame))
-        if replaced and len(stored_in) > 1:
-            await self._written_at_once([batch for batch in frame if batch.device_id in replaced])
+        async with self._marked(lambda: self._in_flight.writing(Spans.of(frame))):
+            stored_in = await self._both(write, lambda: ranges_of(frame))
+            if replaced and len(stored_in) > 1:
+                await self._written_at_once([batch for batch in frame if batch.device_id in replaced])
         return WriteOutcome(stored_in, refusals, self.time_precision_us)
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
@@ -108,12 +112,19 @@ class Router:
         ranges = ranges_selected(selection)
         if self.stance.forgoes is not None:
             await self._dirty.add(self.stance.forgoes, ranges)
-        async with self._keep_copies_away(selection) as is_safe:
+        async with (
+            self._marked(lambda: self._in_flight.deleting(ranges)),
+            self._keep_copies_away(selection) as is_safe,
+        ):
             stored_in = await self._both(lambda store: store.delete(selection), lambda: ranges)
             if not is_safe or not self.is_alone:
                 # A copy, or a write through another instance, may come between both deletes.
                 await self._note_doubt(ranges)
         return stored_in
+
+    def _marked(self, marked: Callable[[], AbstractAsyncContextManager[None]]) -> AbstractAsyncContextManager[None]:
+        """Let what is about to be done be known after a crash, where that could leave it in one store alone."""
+        return nullcontext() if self.secondary() is None else marked()
 
     async def _both(self, call: Call, ranges: Callable[[], list[DirtyRange]]) -> tuple[StoreName, ...]:
         primary, secondary = self.primary(), self.secondary()
