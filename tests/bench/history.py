@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,12 @@ _BATCH_ROWS: Final = 100
 _BATCH_DEVICES: Final = 10
 _WRITERS: Final = 4
 _MADE: Final = "history-is-made"
+_DENSE_MADE: Final = "dense-devices-are-made"
+#: Dense devices report two measurements each ten seconds of the last 31 days.
+DENSE_MEASUREMENTS: Final = MEASUREMENTS[:2]
+_DENSE_STEP: Final = MINUTE // 6
+_DENSE_DAYS: Final = 31
+_DENSE_ROWS: Final = 50_000
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,11 @@ class History:
     def points(self) -> int:
         """Points of all devices."""
         return self.devices * len(MEASUREMENTS) * len(moments())
+
+    @property
+    def dense_devices(self) -> range:
+        """A few devices beside these, of which a series has 267,840 points."""
+        return range(self.devices + 1, self.devices + 1 + max(1, self.devices // 250))
 
     @property
     def users(self) -> int:
@@ -67,6 +78,9 @@ def history_bed(folder: Path, history: History) -> Iterator[Bed]:
         if not (database / _MADE).exists():
             asyncio.run(_make(postgres.dsn, history))
             (database / _MADE).touch()
+        if not (database / _DENSE_MADE).exists():
+            asyncio.run(_make_dense(postgres.dsn, history))
+            (database / _DENSE_MADE).touch()
         asyncio.run(_refresh(postgres.dsn))
         with running_service(folder / "service", {"IOTFLOW_POSTGRES_DSN": postgres.dsn}) as service:
             yield Bed(postgres, service)
@@ -91,6 +105,19 @@ async def _make(dsn: str, history: History) -> None:
     await store.close()
 
 
+async def _make_dense(dsn: str, history: History) -> None:
+    store, random = PostgresStore(dsn, 1, 600.0, _user_of), np.random.default_rng(1)
+    await store.open()
+    everything = np.arange(END - _DENSE_DAYS * DAY, END, _DENSE_STEP)
+    for row in range(0, len(everything), _DENSE_ROWS):
+        timestamps = everything[row : row + _DENSE_ROWS]
+        for device in history.dense_devices:
+            await store.write([_batch(device, timestamps, random, DENSE_MEASUREMENTS)])
+    async with store.pool.connection() as connection:
+        await connection.execute("VACUUM (ANALYZE) telemetry_data", timeout=600)
+    await store.close()
+
+
 async def _refresh(dsn: str) -> None:
     """Compute figures of hours, lest the service does while it is measured."""
     store = PostgresStore(dsn, 1, 600.0, _user_of)
@@ -107,9 +134,11 @@ async def _write(store: PostgresStore, work: Iterator[tuple[int, int]], history:
         await store.write([_batch(device, timestamps, random) for device in devices])
 
 
-def _batch(device: int, timestamps: Timestamps, random: np.random.Generator) -> Batch:
-    values = random.normal(size=(len(MEASUREMENTS), len(timestamps))).cumsum(axis=1)
-    columns = (Column(name, Kind.NUMERIC, own) for name, own in zip(MEASUREMENTS, values, strict=True))
+def _batch(
+    device: int, timestamps: Timestamps, random: np.random.Generator, names: Sequence[str] = MEASUREMENTS
+) -> Batch:
+    values = random.normal(size=(len(names), len(timestamps))).cumsum(axis=1)
+    columns = (Column(name, Kind.NUMERIC, own) for name, own in zip(names, values, strict=True))
     return Batch(device, timestamps, tuple(columns))
 
 

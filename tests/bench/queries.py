@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
@@ -17,19 +18,14 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     TelemetryFilter,
 )
 from iotflow.telemetry.v1.telemetry_service_pb2 import Aggregation as Words
-from iotflow_server.query.aggregate_query import AggregateQuery
-from iotflow_server.query.aggregator import Aggregator
-from iotflow_server.query.results import Aggregation
-from iotflow_server.query.windows import FixedWindows
 from iotflow_server.stores.postgres.reader import PointReader
 from iotflow_server.stores.rollups import HOUR
 from iotflow_server.stores.selection import Selection, TimeRange
-from tests.bench.history import DAY, DEVICES_PER_USER, END, MEASUREMENTS, MINUTE, History
+from tests.bench.history import DAY, DENSE_MEASUREMENTS, DEVICES_PER_USER, END, MEASUREMENTS, MINUTE, History
 
 _SERVICE: Final = "/iotflow.telemetry.v1.TelemetryService/"
 _PAGE_BYTES: Final = 3 << 20
-_MOST_POINTS: Final = 5_000_000
-_MOST_ROWS: Final = 100_000
+_AGGREGATE: Final = f"{_SERVICE}AggregateTelemetry"
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,22 @@ class Kind:
 
     method: str
     make: Callable[[History, random.Random], Query]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Means by windows: the message that asks for them, and the parameters of SQL that does (limits/windows.py)."""
+
+    request: Message
+    parameters: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class AggregateKind:
+    """A kind of aggregation, about another series each time."""
+
+    method: str
+    make: Callable[[History, random.Random], Aggregate]
 
 
 def _latest(history: History, chance: random.Random) -> Query:
@@ -70,31 +82,35 @@ def _page_user(history: History, chance: random.Random) -> Query:
     return Query(request, _page(devices, TimeRange(), 1_000, descending=True))
 
 
-def _aggregate_30d_1h(history: History, chance: random.Random) -> Query:
+def _aggregate_30d_1h(history: History, chance: random.Random) -> Aggregate:
+    device, name = chance.choice(history.dense_devices), chance.choice(DENSE_MEASUREMENTS)
+    return _means((device,), name, TimeRange(END - 30 * DAY, END), HOUR)
+
+
+def _aggregate_30d_1h_sparse(history: History, chance: random.Random) -> Aggregate:
     device, name = chance.randint(1, history.devices), chance.choice(MEASUREMENTS)
-    return _hourly_means((device,), name, TimeRange(END - 30 * DAY, END))
+    return _means((device,), name, TimeRange(END - 30 * DAY, END), HOUR)
 
 
-def _aggregate_fleet_1d(history: History, chance: random.Random) -> Query:
+def _aggregate_30d_of_points(history: History, chance: random.Random) -> Aggregate:
+    """Figures of hours do not help with windows that are a millisecond shorter."""
+    device, name = chance.choice(history.dense_devices), chance.choice(DENSE_MEASUREMENTS)
+    return _means((device,), name, TimeRange(END - 30 * DAY, END), HOUR - 1_000)
+
+
+def _aggregate_fleet_1d(history: History, chance: random.Random) -> Aggregate:
     devices = tuple(range(1, history.devices + 1))
-    return _hourly_means(devices, chance.choice(MEASUREMENTS), TimeRange(END - DAY, END))
+    return _means(devices, chance.choice(MEASUREMENTS), TimeRange(END - DAY, END), HOUR)
 
 
-def _hourly_means(devices: tuple[int, ...], name: str, bounds: TimeRange) -> Query:
+def _means(devices: tuple[int, ...], name: str, bounds: TimeRange, window: int) -> Aggregate:
     request = AggregateTelemetryRequest(
         filter=TelemetryFilter(device_ids=devices, measurements=[name]), aggregations=[Words.AGGREGATION_MEAN]
     )
-    request.window.FromMicroseconds(HOUR)
+    request.window.FromMicroseconds(window)
     request.filter.start_time.FromMicroseconds(bounds.start)
     request.filter.end_time.FromMicroseconds(bounds.end)
-    query = AggregateQuery((Aggregation.MEAN,), FixedWindows(HOUR))
-    selection = Selection(devices, (name,), bounds)
-
-    async def read(reader: PointReader) -> object:
-        aggregator = Aggregator(query, bounds, max_points=_MOST_POINTS, max_rows=_MOST_ROWS)
-        return await aggregator.consume(reader.scan(selection, descending=False))
-
-    return Query(request, read)
+    return Aggregate(request, (list(devices), name, bounds.start, bounds.end, timedelta(microseconds=window)))
 
 
 def _page(
@@ -114,19 +130,33 @@ KINDS: Final = {
 }
 
 
-#: Of these the limit is another: the same computed of points.
+#: Of these the limit is another: what SQL makes of the points.
 AGGREGATES: Final = {
-    "aggregate_30d_1h": Kind(f"{_SERVICE}AggregateTelemetry", _aggregate_30d_1h),
-    "aggregate_fleet_1d": Kind(f"{_SERVICE}AggregateTelemetry", _aggregate_fleet_1d),
+    "aggregate_30d_1h": AggregateKind(_AGGREGATE, _aggregate_30d_1h),
+    "aggregate_30d_1h_sparse": AggregateKind(_AGGREGATE, _aggregate_30d_1h_sparse),
+    "aggregate_30d_of_points": AggregateKind(_AGGREGATE, _aggregate_30d_of_points),
+    "aggregate_fleet_1d": AggregateKind(_AGGREGATE, _aggregate_fleet_1d),
 }
 
 
-def kind_of(key: str) -> Kind:
-    """The kind of query that a measure asks."""
-    return KINDS[key] if key in KINDS else AGGREGATES[key]
+def method_of(key: str) -> str:
+    """The method that a measure calls."""
+    return KINDS[key].method if key in KINDS else AGGREGATES[key].method
+
+
+def requests(key: str, history: History, count: int) -> list[Message]:
+    """What a measure asks, the same each time."""
+    asked = queries(key, history, count) if key in KINDS else aggregates(key, history, count)
+    return [one.request for one in asked]
 
 
 def queries(key: str, history: History, count: int) -> list[Query]:
     """The same queries each time."""
     chance = random.Random(key)
-    return [kind_of(key).make(history, chance) for _ in range(count)]
+    return [KINDS[key].make(history, chance) for _ in range(count)]
+
+
+def aggregates(key: str, history: History, count: int) -> list[Aggregate]:
+    """The same aggregates each time."""
+    chance = random.Random(key)
+    return [AGGREGATES[key].make(history, chance) for _ in range(count)]

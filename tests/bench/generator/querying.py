@@ -6,7 +6,7 @@ from tests.bench.generator.calls import Calls
 from tests.bench.generator.http2 import framed
 from tests.bench.generator.pace import by_callers
 from tests.bench.history import History
-from tests.bench.queries import kind_of, queries
+from tests.bench.queries import method_of, requests
 from tests.bench.run import Run
 
 
@@ -14,8 +14,8 @@ class QueryLoad:
     """``callers`` callers make ``count`` queries, each the next one as soon as its last one is answered."""
 
     def __init__(self, address: str, key: str, history: History, count: int, callers: int) -> None:
-        self._calls = Calls(address, kind_of(key).method)
-        self._requests = [framed(query.request.SerializeToString()) for query in queries(key, history, count)]
+        self._calls = Calls(address, method_of(key))
+        self._requests = [framed(request.SerializeToString()) for request in requests(key, history, count)]
         self._callers = callers
 
     def prepare(self, begin: int) -> None:

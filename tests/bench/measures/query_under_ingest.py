@@ -21,7 +21,6 @@ from tests.bench.history import History, history_bed
 from tests.bench.limits.copying import CopyLoad
 from tests.bench.measure import Measure, Scale
 from tests.bench.measures.queries import CALLERS, DEVICES, QUICK_DEVICES
-from tests.bench.queries import KINDS
 from tests.bench.result import Result
 from tests.bench.run import Run
 from tests.bench.worker import Worker
@@ -29,15 +28,23 @@ from tests.bench.worker import Worker
 #: Devices that no query is about, and a month that the history ends before.
 _FIRST_DEVICE: Final = 1_000_001
 _EMPTY: Final = f"TRUNCATE telemetry_data_{datetime.fromtimestamp(BEGIN / 1e6, UTC):%Y_%m}"
-_QUERIES: Final = 400
+#: What is asked, and how often a round.
+_QUERIES: Final = {
+    "query_latest_device": 400,
+    "query_range_1h": 400,
+    "query_page_user": 400,
+    "aggregate_30d_1h": 400,
+    "aggregate_fleet_1d": 5 * CALLERS,
+}
 
 #: p95 in milliseconds, by kind of query.
 Times = Mapping[str, float]
 
 
 def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
-    history, count = History(scale.of(DEVICES, QUICK_DEVICES)), scale.of(_QUERIES, 2 * CALLERS)
-    with history_bed(folder, history) as bed, _askers(bed, history, count) as askers:
+    history = History(scale.of(DEVICES, QUICK_DEVICES))
+    counts = {key: scale.of(count, 2 * CALLERS) for key, count in _QUERIES.items()}
+    with history_bed(folder, history) as bed, _askers(bed, history, counts) as askers:
         rate = _half_rate(bed, scale)
         quiet, busy, rates = list[Times](), list[Times](), list[float]()
         for _ in range(scale.rounds + 1):
@@ -49,8 +56,10 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
 
 
 @contextmanager
-def _askers(bed: Bed, history: History, count: int) -> Iterator[Mapping[str, Worker]]:
-    workers = {key: Worker(QueryLoad, bed.service.address, key, history, count, CALLERS) for key in KINDS}
+def _askers(bed: Bed, history: History, counts: Mapping[str, int]) -> Iterator[Mapping[str, Worker]]:
+    workers = {
+        key: Worker(QueryLoad, bed.service.address, key, history, count, CALLERS) for key, count in counts.items()
+    }
     try:
         yield workers
     finally:
@@ -91,7 +100,7 @@ def _half_rate(bed: Bed, scale: Scale) -> float:
 
 def _result(measure: Measure, quiet: Sequence[Times], busy: Sequence[Times], ingest: Mapping[str, float]) -> Result:
     """The result of the kind of query that suffers most; all of them are told too."""
-    ratios = {key: [late[key] / calm[key] for calm, late in zip(quiet, busy, strict=True)] for key in KINDS}
+    ratios = {key: [late[key] / calm[key] for calm, late in zip(quiet, busy, strict=True)] for key in _QUERIES}
     worst = max(ratios, key=lambda key: median(ratios[key]))
     kinds = {
         key: {
@@ -99,7 +108,7 @@ def _result(measure: Measure, quiet: Sequence[Times], busy: Sequence[Times], ing
             "busy_p95": median(one[key] for one in busy),
             "ratio": median(ratios[key]),
         }
-        for key in KINDS
+        for key in _QUERIES
     }
     return Result(
         measure.key,
