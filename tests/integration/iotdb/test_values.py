@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ from iotflow_server.stores.iotdb.session import Session
 from iotflow_server.stores.iotdb.store import IotdbStore
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import SeriesType, Width
-from tests.integration.iotdb.helpers import batch, column, one, read, read_values
+from tests.integration.iotdb.helpers import batch, column, one, points, read, read_values
 
 DOUBLES = [0.1, -0.0, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"), float("nan"), 1 / 3]
 INTEGERS = [2**53 + 1, -(2**63), 2**63 - 1, 0, -1]
@@ -51,6 +54,27 @@ async def test_other_kinds_come_back_as_they_were(iotdb_store: IotdbStore, raw: 
         found = {name: await read_values(iotdb_store, 1, name) for name in "itjb"}
         assert found == {"i": INTEGERS, "t": TEXTS, "j": JSONS, "b": flags}
         raw.execute("FLUSH")
+
+
+@pytest.mark.parametrize("rows", [16, 17], ids=["as records", "as a tablet"])
+async def test_few_rows_and_many_come_back_as_they_were(iotdb_store: IotdbStore, rows: int) -> None:
+    values: dict[str, tuple[Kind, Sequence[Any]]] = {
+        "v": (Kind.NUMERIC, DOUBLES),
+        "i": (Kind.INTEGER, INTEGERS),
+        "t": (Kind.TEXT, [text for text in TEXTS if len(text) < 100]),
+        "j": (Kind.JSON, JSONS),
+        "b": (Kind.BOOLEAN, [True, False]),
+    }
+    columns = [
+        column(name, kind, [some[row % len(some)] for row in range(first, rows)], list(range(first, rows)))
+        for first, (name, (kind, some)) in enumerate(values.items())
+    ]
+    written = [batch(device_id, range(rows), *columns) for device_id in (1, 2, 3)]
+    await iotdb_store.write(written)
+    for each in written:
+        found = await read(iotdb_store, each.device_id)
+        # NaN is not equal to itself, and -0.0 is to 0.0.
+        assert sorted(map(repr, found.items())) == sorted(map(repr, points([each]).items()))
 
 
 async def test_an_absent_value_is_not_nan_and_does_not_change_its_neighbours(iotdb_store: IotdbStore) -> None:

@@ -20,6 +20,7 @@ from iotdb.thrift.rpc.IClientRPCService import (
     TSDeleteDataReq,
     TSExecuteStatementReq,
     TSFetchResultsReq,
+    TSInsertRecordsReq,
     TSInsertTabletsReq,
     TSOpenSessionReq,
 )
@@ -30,6 +31,7 @@ from thrift.transport.TTransport import TFramedTransport
 from iotflow_server.config import IotdbSettings
 from iotflow_server.stores.iotdb.blocks import Block, decode_block
 from iotflow_server.stores.iotdb.names import quote
+from iotflow_server.stores.iotdb.records import Record
 from iotflow_server.stores.iotdb.status import check
 from iotflow_server.stores.iotdb.tablets import Tablet
 from iotflow_server.stores.iotdb.transport import DeadlineTransport
@@ -151,6 +153,18 @@ class Session:
             False,
         )
         check(self._client.insertTablets(request))
+
+    def insert_records(self, records: Sequence[Record]) -> None:
+        """Store records of any devices, with one entry in the server's log for all of a region."""
+        request = TSInsertRecordsReq(
+            self._id,
+            [record.device for record in records],
+            [record.measurements for record in records],
+            [record.values for record in records],
+            [record.tick for record in records],
+            False,
+        )
+        check(self._client.insertRecords(request))
 
     def delete(self, paths: Sequence[str], first: int, last: int) -> None:
         """Delete the points of series from the tick ``first`` to the tick ``last``, both included."""
