@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Task
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from google.rpc.status_pb2 import Status
 
 from iotflow_server.api.errors import status_of
 from iotflow_server.api.invalid import InvalidRequestError
@@ -84,53 +83,44 @@ class Edge(grpc.GenericRpcHandler):
 
     def _unary(self, behaviour: Any, parse: Parse, method: str) -> Any:
         async def call(raw: bytes, context: Context) -> Response:
-            async def answer() -> Response:
+            observed = self._begun(context, method)
+            try:
                 response: Response = await behaviour(parse(raw), context)
-                return response
-
-            response: Response = await self._run(answer, context, method)
+            except BaseException as error:
+                await _fail(error, context, observed)
+                raise
+            observed.end("OK")
             return response
 
         return call
 
     def _streaming(self, behaviour: Callable[[Any, Context], AsyncIterator[Message]], method: str) -> Any:
         async def call(raw: Any, context: Context) -> None:
-            async def answer() -> None:
+            observed = self._begun(context, method)
+            try:
                 # Closed here and now when the call is cancelled, not whenever the generator is collected.
                 async with aclosing(behaviour(raw, context)) as responses:  # type: ignore[type-var]
                     async for response in responses:
                         await _send(context, response)
-
-            await self._run(answer, context, method)
+            except BaseException as error:
+                await _fail(error, context, observed)
+                raise
+            observed.end("OK")
 
         return call
 
-    async def _run(self, answer: Callable[[], Awaitable[Any]], context: Context, method: str) -> Any:
+    def _begun(self, context: Context, method: str) -> ObservedCall:
         self._under_way += 1
         self._idle.clear()
         # The call ends once its answer is sent, which is after this method, with gRPC's task of it. gRPC's own callback
         # would leave six objects that hold each other for the collector to find.
         cast(Task[None], asyncio.current_task()).add_done_callback(self._ended)
-        return await self._answered(answer, context, self._observer.begin(method, context.peer))
+        return self._observer.begin(method, context.peer)
 
     def _ended(self, _: Task[None]) -> None:
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
-
-    async def _answered(self, answer: Callable[[], Awaitable[Any]], context: Context, observed: ObservedCall) -> Any:
-        try:
-            response = await answer()
-        except asyncio.CancelledError:
-            observed.end("CANCELLED")
-            raise
-        except Exception as error:
-            status = status_of(error)
-            code = _CODES[status.code]
-            observed.end(code.name, status.message)
-            await _abort(context, code, status)
-        observed.end("OK")
-        return response
 
     def _parser(self, deserialize: Any) -> Parse:
         def parse(raw: bytes) -> Message:
@@ -181,6 +171,13 @@ async def _send(context: Context, response: Message) -> None:
         raise asyncio.CancelledError from None
 
 
-async def _abort(context: Context, code: grpc.StatusCode, status: Status) -> None:
+async def _fail(error: BaseException, context: Context, observed: ObservedCall) -> None:
+    """End a call with the status of an error; return where nobody waits for one."""
+    if not isinstance(error, Exception):
+        observed.end("CANCELLED")
+        return
+    status = status_of(error)
+    code = _CODES[status.code]
+    observed.end(code.name, status.message)
     details = ((_DETAILS_KEY, status.SerializeToString()),)
     await context.abort(code, status.message, details)

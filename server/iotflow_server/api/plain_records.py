@@ -5,7 +5,7 @@ What is not plain (refused, repeated or unordered in part) is left to decode_rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,8 @@ from iotflow_server.stores.frame_builder import FrameBuilder
 
 #: By field of Value. JSON is left out: it costs more to check than all the rest.
 _KINDS: Final = {field: kind for kind, field in FIELDS.items() if kind is not Kind.JSON}
+#: Series, kind and value.
+_Cell = tuple[str, Kind, Any]
 
 
 class PlainRecords:
@@ -30,48 +32,78 @@ class PlainRecords:
         self._names = names
 
     def add(
-        self, records: Iterable[TelemetryRecord], rules: DecodingRules, arrival: int, frame: FrameBuilder
+        self, records: Sequence[TelemetryRecord], rules: DecodingRules, arrival: int, frame: FrameBuilder
     ) -> int | None:
         """Add a batch for each device and return how many points they have; or add none and return None."""
+        if len(records) == 1:
+            return self._add_one(records[0], rules, arrival, frame)
         devices: dict[int, _Device] = {}
         points = 0
         for record in records:
             device = devices.get(record.device_id)
             if device is None:
                 device = devices[record.device_id] = _Device()
-            if record.device_id < 1 or not record.values or not self._take(record, device, rules, arrival):
+            if not self._take(record, device, rules, arrival):
                 return None
             points += len(record.values)
         for device_id, device in devices.items():
             device.add_to(frame, device_id)
         return points
 
+    def _add_one(self, record: TelemetryRecord, rules: DecodingRules, arrival: int, frame: FrameBuilder) -> int | None:
+        """The same for a single record, which is most of what comes outside of streams."""
+        timestamp = _timestamp(record, rules, arrival)
+        cells = self._cells(record, rules)
+        if timestamp is None or cells is None:
+            return None
+        frame.begin(record.device_id, (timestamp,))
+        for name, kind, value in cells:
+            frame.add(name, kind, (value,))
+        return len(record.values)
+
     def _take(self, record: TelemetryRecord, device: _Device, rules: DecodingRules, arrival: int) -> bool:
-        try:
-            timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else arrival
-        except ValueError:
+        timestamp = _timestamp(record, rules, arrival)
+        if timestamp is None or not device.begin(timestamp):
             return False
-        if not device.begin(timestamp - timestamp % rules.precision_us):
-            return False
+        cells = self._cells(record, rules)
+        for name, kind, value in cells or ():
+            device.put(name, kind, value)
+        return cells is not None
+
+    def _cells(self, record: TelemetryRecord, rules: DecodingRules) -> list[_Cell] | None:
+        """What a record holds; None where something about it is special."""
+        if record.device_id < 1 or not record.values:
+            return None
+        cells: list[_Cell] = []
         if record.HasField("quality_flag"):
-            device.put(QUALITY_SERIES, Kind.INTEGER, record.quality_flag)
+            cells.append((QUALITY_SERIES, Kind.INTEGER, record.quality_flag))
         for name, value in record.values.items():
             field = value.WhichOneof("kind")
             if field not in _KINDS or not self._names.is_good(name):
-                return False
+                return None
             kind, content = _KINDS[field], getattr(value, field)
             if kind is Kind.TEXT and text_fault(content, rules.max_text_bytes) is not None:
-                return False
-            device.put(name, kind, content)
-        return not record.metadata or self._take_metadata(record, device, rules)
+                return None
+            cells.append((name, kind, content))
+        return cells if not record.metadata or _take_metadata(record, cells, rules) else None
 
-    def _take_metadata(self, record: TelemetryRecord, device: _Device, rules: DecodingRules) -> bool:
-        for key, value in record.metadata.items():
-            kind = kind_of(value)
-            if kind is None or (key_fault(key) or value_fault(kind, value, rules.max_text_bytes)) is not None:
-                return False
-            device.put(METADATA_PREFIX + key, kind, python_value(kind, value))
-        return True
+
+def _timestamp(record: TelemetryRecord, rules: DecodingRules, arrival: int) -> int | None:
+    """A record's moment in microseconds since 1970; None where it has none that can be."""
+    try:
+        timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else arrival
+    except ValueError:
+        return None
+    return timestamp - timestamp % rules.precision_us
+
+
+def _take_metadata(record: TelemetryRecord, cells: list[_Cell], rules: DecodingRules) -> bool:
+    for key, value in record.metadata.items():
+        kind = kind_of(value)
+        if kind is None or (key_fault(key) or value_fault(kind, value, rules.max_text_bytes)) is not None:
+            return False
+        cells.append((METADATA_PREFIX + key, kind, python_value(kind, value)))
+    return True
 
 
 class _Device:
