@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+from iotflow_server.observability.timing import Timing
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.rollups.refresher import Refresher
 from iotflow_server.stores.observed import ObservedStore
@@ -33,5 +34,5 @@ async def refresh(store: PostgresStore) -> None:
 
 def engine_on(store: PostgresStore, *, rollups: bool = True) -> QueryEngine:
     """An engine that takes figures, or points alone."""
-    read = store if rollups else WithoutRollups(store, lambda name, operation: nullcontext())
+    read = store if rollups else WithoutRollups(store, lambda name, operation: nullcontext(Timing()))
     return QueryEngine(lambda: read, max_page_bytes=1 << 20, max_aggregate_points=10**6, max_aggregate_rows=10**5)

@@ -11,8 +11,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from iotflow_server.observability.recent import RecentDurations
+from iotflow_server.observability.timing import Timing
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.permission import WithdrawnError
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -106,16 +108,18 @@ class Metrics:
         self._results.labels(method, outcome).inc()
 
     @contextmanager
-    def time_store(self, store: StoreName, operation: str) -> Iterator[None]:
+    def time_store(self, store: StoreName, operation: str) -> Iterator[Timing]:
         """Time one operation of a store; one that raises is counted as an error."""
-        begin = time.perf_counter()
+        begin, timing = time.perf_counter(), Timing()
         try:
-            yield
+            yield timing
+        except WithdrawnError:
+            raise
         except Exception:
             self._store_errors.labels(store, operation).inc()
             raise
         finally:
-            seconds = time.perf_counter() - begin
+            seconds = time.perf_counter() - begin - timing.idle
             self._store_seconds.labels(store, operation).observe(seconds)
             if operation == "write":
                 self.recent_writes[store].add(seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from typing import Final, Protocol
 
@@ -13,17 +13,21 @@ from iotflow_server.routing.in_flight import InFlight, Spans
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
-from iotflow_server.routing.secondary import Call, Secondary
+from iotflow_server.routing.secondary import Secondary
 from iotflow_server.routing.stance import Stance
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import SeriesType, TelemetryStore
 
 #: Longest wait of a delete for copies of its device to end. Where they do not, its range is repaired afterwards.
 _LOCK_SECONDS: Final = 0.25
+
+#: Changes a store, once that is permitted.
+_Change = Callable[[TelemetryStore, Permission | None], Awaitable[None]]
 
 
 class DeleteLocks(Protocol):
@@ -52,6 +56,7 @@ class Router:
         self.stance = stance
         #: Whether no other instance writes to the stores.
         self.is_alone = False
+        self._is_primary_well = True
         self._locks = locks
         self._stores = stores
         self._dirty = dirty
@@ -98,8 +103,11 @@ class Router:
         frame = Frame.of(admitted).resolved()
         replaced: set[int] = set()
 
-        async def write(store: TelemetryStore) -> None:
-            replaced.update(await store.write(frame))
+        async def write(store: TelemetryStore, permission: Permission | None) -> None:
+            if permission is not None and not self._is_primary_well:
+                # It would be undone again and again.
+                await permission.wait()
+            replaced.update(await store.write(frame, permission))
 
         async with self._marked(lambda: self._in_flight.writing(Spans.of(frame))):
             stored_in = await self._both(write, lambda: ranges_of(frame))
@@ -110,13 +118,19 @@ class Router:
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
         """Delete from the stores of the phase; return those that have done it."""
         ranges = ranges_selected(selection)
+
+        async def delete(store: TelemetryStore, permission: Permission | None) -> None:
+            if permission is not None:
+                await permission.wait()
+            await store.delete(selection)
+
         if self.stance.forgoes is not None:
             await self._dirty.add(self.stance.forgoes, ranges)
         async with (
             self._marked(lambda: self._in_flight.deleting(ranges)),
             self._keep_copies_away(selection) as is_safe,
         ):
-            stored_in = await self._both(lambda store: store.delete(selection), lambda: ranges)
+            stored_in = await self._both(delete, lambda: ranges)
             if not is_safe or not self.is_alone:
                 # A copy, or a write through another instance, may come between both deletes.
                 await self._note_doubt(ranges)
@@ -126,22 +140,28 @@ class Router:
         """Let what is about to be done be known after a crash, where that could leave it in one store alone."""
         return nullcontext() if self.secondary() is None else marked()
 
-    async def _both(self, call: Call, ranges: Callable[[], list[DirtyRange]]) -> tuple[StoreName, ...]:
+    async def _both(self, call: _Change, ranges: Callable[[], list[DirtyRange]]) -> tuple[StoreName, ...]:
         primary, secondary = self.primary(), self.secondary()
         if secondary is None:
             if self.stance.remembers:
                 # Before it is written: what is lost between the two would be lost for good.
                 await self._note_doubt(ranges())
-            await call(primary)
+            await call(primary, None)
             return (primary.name,)
+        # Not before: a copy that finds a point in the secondary alone takes it for one that was deleted.
+        permission = Permission()
+        beside = secondary.begin(lambda store: call(store, permission))
         try:
-            await call(primary)
+            await call(primary, None)
         except BaseException:
+            self._is_primary_well = False
+            permission.refuse()
+            secondary.abandon(beside)
             # It may have a part.
             await self._note_doubt(ranges())
             raise
-        # Not before: a copy that finds a point in the secondary alone takes it for one that was deleted.
-        beside = secondary.begin(call)
+        self._is_primary_well = True
+        permission.give()
         if await self._settle(secondary, beside, ranges):
             return (primary.name, secondary.store.name)
         await self._note_doubt(ranges())

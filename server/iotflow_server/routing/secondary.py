@@ -53,6 +53,12 @@ class Secondary:
             return False
         return self._note(task)
 
+    def abandon(self, task: asyncio.Task[None] | None) -> None:
+        """Let a call that was refused its permission undo what it has begun; it is a straggler until then."""
+        if task is not None:
+            self._stragglers.add(task)
+            task.add_done_callback(self._undone)
+
     async def ask(self, question: Callable[[TelemetryStore], Awaitable[Answer]]) -> Answer | None:
         """Return the answer to a question, or None where the breaker is open or patience ends."""
         if not self._is_well:
@@ -120,6 +126,12 @@ class Secondary:
         self._trip(f"no answer within {self._patience:g} s")
         self._stragglers.add(task)
         task.add_done_callback(self._straggler_ended)
+
+    def _undone(self, task: asyncio.Task[None]) -> None:
+        self._stragglers.discard(task)
+        if not task.cancelled():
+            # Whatever it was: nothing of the call is to be there.
+            task.exception()
 
     def _straggler_ended(self, task: asyncio.Task[None]) -> None:
         self._stragglers.discard(task)

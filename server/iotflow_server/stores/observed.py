@@ -9,14 +9,16 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
+from iotflow_server.observability.timing import Timing
 from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.rollups import RollupReader
 from iotflow_server.stores.selection import PointKey, Selection
 from iotflow_server.stores.store import Amendment, SeriesInfo, SeriesType, TelemetryStore
 
 #: Times a block as one operation ("write", "page", ...) of a store.
-Timer = Callable[[StoreName, str], AbstractContextManager[None]]
+Timer = Callable[[StoreName, str], AbstractContextManager[Timing]]
 
 
 class ObservedStore:
@@ -48,10 +50,14 @@ class ObservedStore:
         """Return if the store answers now."""
         await self._store.ping()
 
-    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
+    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
         """Store batches."""
-        with self._timer(self.name, "write"):
-            return await self._store.write(batches)
+        waited = 0.0 if permission is None else permission.waited
+        with self._timer(self.name, "write") as timing:
+            try:
+                return await self._store.write(batches, permission)
+            finally:
+                timing.idle = 0.0 if permission is None else permission.waited - waited
 
     async def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
         """Yield all points of a selection; timed up to its end."""

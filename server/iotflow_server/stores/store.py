@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Batch, Kind, Timestamps
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.rollups import RollupReader
 from iotflow_server.stores.selection import PointKey, Selection
 
@@ -94,15 +95,18 @@ class TelemetryStore(Protocol):
     async def ping(self) -> None:
         """Return if the store answers now."""
 
-    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
+    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
         """Store batches; on return every point is durable. A later batch wins over an earlier one.
 
         Returns the devices of which points were replaced; a store that cannot tell returns none.
+
+        With a ``permission`` nobody sees any of it before that is given. A store that can get it ready meanwhile does.
 
         The batches have been admitted (``routing/admission.py``): their types fit, names and timestamps can
         be stored. If this raises, any part of them may have been stored; the same call again is harmless.
 
         :raises StoreRefusedError: the store takes the connection but not the data.
+        :raises WithdrawnError: the permission is refused; nothing was stored.
         """
 
     def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:

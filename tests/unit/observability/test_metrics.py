@@ -11,6 +11,7 @@ from iotflow_server.observability.exporter import MetricsExporter
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.permission import WithdrawnError
 
 
 def test_operations_of_stores_are_timed_and_their_errors_counted() -> None:
@@ -19,9 +20,19 @@ def test_operations_of_stores_are_timed_and_their_errors_counted() -> None:
         pass
     with pytest.raises(ValueError, match="no"), metrics.time_store(StoreName.IOTDB, "write"):
         raise ValueError("no")
+    with pytest.raises(WithdrawnError), metrics.time_store(StoreName.POSTGRES, "write"):
+        raise WithdrawnError
+    assert metrics.registry.get_sample_value("iotflow_store_errors_total", {"store": "postgres"}) is None
     labels = {"store": "iotdb", "operation": "write"}
     assert metrics.registry.get_sample_value("iotflow_store_seconds_count", labels) == 2
     assert metrics.registry.get_sample_value("iotflow_store_errors_total", labels) == 1
+
+
+def test_what_a_store_has_waited_for_is_none_of_its_time() -> None:
+    metrics = Metrics()
+    with metrics.time_store(StoreName.POSTGRES, "write") as timing:
+        timing.idle = 1000.0
+    assert metrics.recent_writes[StoreName.POSTGRES].p95 < 0
 
 
 def test_one_phase_is_the_current_one() -> None:

@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "access": {"local", "routing", "stores"},
     "migration": {"access", "local", "routing", "stores"},
     "config": {"routing.phase"},
-    "observability": {"stores.name", "routing.phase"},
+    "observability": {"stores.name", "stores.permission", "routing.phase"},
     "address": set(),
     "settings_table": set(),
     "cache": set(),

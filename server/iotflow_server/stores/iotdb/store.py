@@ -25,6 +25,7 @@ from iotflow_server.stores.iotdb.sessions import Sessions
 from iotflow_server.stores.iotdb.summary import latest_points, series_infos
 from iotflow_server.stores.iotdb.writing import Writer
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.records import scan_metadata
 from iotflow_server.stores.selection import PointKey, Scope, Selection, TimeRange
 from iotflow_server.stores.store import Amendment, OwnerLookup, SeriesInfo, SeriesType
@@ -77,11 +78,13 @@ class IotdbStore:
         """Return if IoTDB answers now."""
         await self._sessions.run(lambda session: session.query("SHOW VERSION"))
 
-    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
-        """Store batches. Whether points are replaced, IoTDB does not tell.
+    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
+        """Store batches. Whether points are replaced, IoTDB does not tell; and what it has taken is seen at once.
 
         :raises StoreRefusedError: a series is of another type, or IoTDB refuses a name, time or value.
         """
+        if permission is not None:
+            await permission.wait()
         if batches:
             await self._sessions.run(lambda session: self._writer.write(session, batches))
         return ()

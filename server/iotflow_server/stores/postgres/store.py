@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from iotflow_server.stores.batch import Batch, Timestamps
 from iotflow_server.stores.digest import SeriesDigest
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.digests import read_digests
@@ -112,9 +113,10 @@ class PostgresStore:
         async with self.pool.connection() as connection:
             await connection.execute("SELECT 1")
 
-    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
-        """Store all batches in one transaction; return the devices of which points were replaced."""
-        return await self._writer.write(batches)
+    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
+        """Store all batches in one transaction, which waits with its commit for permission; return the devices of which
+        points were replaced."""
+        return await self._writer.write(batches, permission)
 
     async def mark(self) -> str:
         """Return the oldest transaction that is under way."""

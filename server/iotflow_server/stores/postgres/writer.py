@@ -11,6 +11,7 @@ import asyncpg
 
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.frame import Frame
+from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.amending import amend_points
 from iotflow_server.stores.postgres.catalogue import SeriesCatalogue, insert_series
@@ -59,8 +60,8 @@ class PointWriter:
         self._partitions.forget()
         self._catalogue.forget()
 
-    async def write(self, batches: Sequence[Batch]) -> Collection[int]:
-        """Store all batches or none; return the devices of which points were replaced.
+    async def write(self, batches: Sequence[Batch], permission: Permission | None) -> Collection[int]:
+        """Store all batches or none, none before permission; return the devices of which points were replaced.
 
         :raises WriterSupersededError: points would be replaced for a stream that a later one has superseded.
         """
@@ -72,11 +73,11 @@ class PointWriter:
         async with self._pool.connection() as connection:
             await self._marks.look(connection)
             try:
-                return await self._store(connection, frame, copied, replaced)
+                return await self._store(connection, frame, copied, replaced, permission)
             except asyncpg.CheckViolationError:
                 # Somebody has dropped a partition that was known.
                 self._partitions.forget()
-                return await self._store(connection, frame, copied, replaced)
+                return await self._store(connection, frame, copied, replaced, permission)
 
     async def amend(self, amendment: Amendment, mark: str) -> bool:
         """Replace and remove what was not written since the mark, and add what is not there; whether that was all."""
@@ -93,15 +94,17 @@ class PointWriter:
             except _LOST:
                 return False
 
-    async def _store(self, connection: Connection, frame: Frame, copied: Load, replaced: Load) -> Collection[int]:
+    async def _store(
+        self, connection: Connection, frame: Frame, copied: Load, replaced: Load, permission: Permission | None
+    ) -> Collection[int]:
         await self._make_partitions(connection, copied, replaced)
         try:
             if replaced.tables:
-                return await self._copy_and_replace(connection, copied, replaced)
-            await self._copy(connection, copied)
+                return await self._copy_and_replace(connection, copied, replaced, permission)
+            await self._copy(connection, copied, permission)
             return ()
         except _MET:
-            return await self._replace_until_won(connection, Load(frame, self._owner_of))
+            return await self._replace_until_won(connection, Load(frame, self._owner_of), permission)
 
     async def _make_partitions(self, connection: Connection, *loads: Load) -> None:
         for load in loads:
@@ -110,20 +113,23 @@ class PointWriter:
                 if not self._partitions.are_known(table, periods):
                     await self._partitions.make(connection, table, periods)
 
-    async def _copy(self, connection: Connection, load: Load) -> None:
+    async def _copy(self, connection: Connection, load: Load, permission: Permission | None) -> None:
         with self._catalogue.remembering(load.frame) as new:
             is_plain = not new and len(load.tables) == 1 and not self._keeps_generations
-            if is_plain and self._marks.late(load.frame) is None:
+            may_be_seen = permission is None or permission.is_given
+            if is_plain and may_be_seen and self._marks.late(load.frame) is None:
                 # One statement is a transaction, and costs two round trips less.
                 await self._copy_all(connection, load)
                 return
-            async with self._transaction(connection, load):
+            async with self._transaction(connection, load, permission=permission):
                 await insert_series(connection, new)
                 await self._copy_all(connection, load)
 
-    async def _copy_and_replace(self, connection: Connection, copied: Load, replaced: Load) -> Collection[int]:
+    async def _copy_and_replace(
+        self, connection: Connection, copied: Load, replaced: Load, permission: Permission | None
+    ) -> Collection[int]:
         with self._catalogue.remembering(copied.frame) as new, self._catalogue.remembering(replaced.frame) as also_new:
-            async with self._transaction(connection, copied, replaced):
+            async with self._transaction(connection, copied, replaced, permission=permission):
                 await insert_series(connection, {**new, **also_new})
                 await self._copy_all(connection, copied)
                 overwriting = await self._remove_all(connection, replaced)
@@ -133,25 +139,27 @@ class PointWriter:
         self._overwriters.note(replaced.frame.devices, overwriting)
         return overwriting
 
-    async def _replace_until_won(self, connection: Connection, load: Load) -> Collection[int]:
+    async def _replace_until_won(
+        self, connection: Connection, load: Load, permission: Permission | None
+    ) -> Collection[int]:
         nothing = Load(Frame.of(()), self._owner_of)
         for _ in range(_REPLACE_TRIES):
             try:
-                return await self._copy_and_replace(connection, nothing, load)
+                return await self._copy_and_replace(connection, nothing, load, permission)
             except _MET:
                 # Another process writes the same points.
                 continue
         for _ in range(_LOST_TRIES):
             try:
-                return await self._upsert(connection, load)
+                return await self._upsert(connection, load, permission)
             except _LOST:
                 continue
-        return await self._upsert(connection, load)
+        return await self._upsert(connection, load, permission)
 
-    async def _upsert(self, connection: Connection, load: Load) -> Collection[int]:
+    async def _upsert(self, connection: Connection, load: Load, permission: Permission | None) -> Collection[int]:
         """The dear way, which waits for other writers instead of failing."""
         with self._catalogue.remembering(load.frame) as new:
-            async with self._transaction(connection, load):
+            async with self._transaction(connection, load, permission=permission):
                 await insert_series(connection, new)
                 for table in load.tables:
                     await connection.execute(sql.stage(table))
@@ -161,13 +169,17 @@ class PointWriter:
         return load.frame.devices
 
     @asynccontextmanager
-    async def _transaction(self, connection: Connection, *loads: Load) -> AsyncIterator[None]:
+    async def _transaction(
+        self, connection: Connection, *loads: Load, permission: Permission | None = None
+    ) -> AsyncIterator[None]:
         async with transaction(connection):
             if self._keeps_generations:
                 await change_generations(connection, [device for load in loads for device in load.frame.devices])
             for late in filter(None, (self._marks.late(load.frame) for load in loads)):
                 await self._marks.mark(connection, late)
             yield
+            if permission is not None:
+                await permission.wait()
 
     async def _copy_all(self, connection: Connection, load: Load) -> None:
         for table in load.tables:
