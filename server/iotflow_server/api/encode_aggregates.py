@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateRow as AggregateRowMessage
 from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateTelemetryResponse
@@ -18,16 +21,18 @@ from iotflow_server.api.wire import Mask, WireRows
 from iotflow_server.query.aggregate_rows import AggregateRows, AggregateTable, joined
 from iotflow_server.query.cells import NOTHING, Cells
 from iotflow_server.query.results import AggregateRow
-from iotflow_server.stores.batch import Kind, Timestamps
+from iotflow_server.stores.batch import Kind, Rows, Timestamps
+from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
-#: What columns are made of: a row's bytes lie near to each other, and the interpreter's lock is let go between.
-_ROWS: Final = 4_096
+#: Written at once, to bound what that takes beside the answer itself.
+_ROWS: Final = 32_768
 #: Fewer are encoded at once, sooner than a thread takes them over.
 _FEW: Final = 500
 _NUMBERS: Final = (NOTHING, Kind.NUMERIC, Kind.INTEGER)
 _LENGTH_DELIMITED: Final = 2
 _ROWS_TAG: Final = AggregateTelemetryResponse.ROWS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_DEVICE_TAG: Final = AggregateRowMessage.DEVICE_ID_FIELD_NUMBER << 3
 _START_TAG: Final = AggregateRowMessage.WINDOW_START_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
 _END_TAG: Final = AggregateRowMessage.WINDOW_END_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
 _VALUES_TAG: Final = AggregateRowMessage.VALUES_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
@@ -54,16 +59,40 @@ def _bytes(table: AggregateTable) -> bytes:
     rows = joined(table.parts)
     if not all(np.isin(column.kinds, _NUMBERS).all() for column in rows.columns):
         return AggregateTelemetryResponse(rows=aggregate_messages(rows)).SerializeToString() + end
-    keys = [AggregateRowMessage(device_id=key.device_id, measurement=key.measurement) for key in rows.keys]
-    begins = [key.SerializeToString() for key in keys]
-    chunks = (rows.chosen(slice(first, first + _ROWS)) for first in range(0, len(rows), _ROWS))
-    return b"".join([*(_packed(chunk, begins) for chunk in chunks), end])
+    series = _Series.of(rows.keys)
+    cuts = sorted({*range(0, len(rows), _ROWS), *_changes(series.device_ids[rows.series_of]), len(rows)})
+    chunks = (rows.chosen(slice(*bounds)) for bounds in itertools.pairwise(cuts))
+    return b"".join([*(_packed(chunk, series) for chunk in chunks), end])
 
 
-def _packed(rows: AggregateRows, begins: list[bytes]) -> bytes:
-    """Rows of numbers, given how the message of each series begins."""
+def _changes(device_ids: NDArray[np.int64]) -> list[int]:
+    """Where ascending numbers get one byte more: rows alike in size are written faster."""
+    found: list[int] = np.searchsorted(device_ids, [1 << bits for bits in (7, 14, 21, 28)]).tolist()
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Series:
+    """Series, with the bytes of their measurements."""
+
+    device_ids: NDArray[np.int64]
+    names: Sequence[bytes]
+    name_of: Rows
+
+    @classmethod
+    def of(cls, keys: Sequence[SeriesKey]) -> _Series:
+        place = {name: number for number, name in enumerate(dict.fromkeys(key.measurement for key in keys))}
+        names = [AggregateRowMessage(measurement=name).SerializeToString() for name in place]
+        device_ids = np.array([key.device_id for key in keys], np.int64)
+        return cls(device_ids, names, np.array([place[key.measurement] for key in keys], np.intp))
+
+
+def _packed(rows: AggregateRows, series: _Series) -> bytes:
+    """Rows of numbers."""
     body = WireRows(len(rows))
-    body.table(begins, rows.series_of)
+    body.byte(_DEVICE_TAG)
+    body.varint(series.device_ids[rows.series_of])
+    body.one_of(series.names, series.name_of[rows.series_of])
     _write_moment(body, _START_TAG, rows.begins, rows.begins > MIN_TIMESTAMP)
     _write_moment(body, _END_TAG, rows.ends, rows.ends < MAX_TIMESTAMP)
     for column in rows.columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -56,23 +57,26 @@ class WireRows:
 
     def varint(self, values: NDArray[np.int64], mask: Mask | None = None) -> None:
         """Integers; negative ones take ten bytes."""
-        left = values.view(np.uint64)
-        own = np.ones(self._count, np.bool_) if mask is None else mask
-        while own.any():
-            rest = left >> np.uint64(_BITS)
-            is_more = rest != 0
-            digits = (left & np.uint64(_MORE - 1)).astype(np.uint8)
-            self.byte(digits | (is_more.astype(np.uint8) << _BITS), None if own.all() else own)
-            left, own = rest, own & is_more
+        unsigned = values.view(np.uint64)
+        # All have the digits that the least has.
+        least, most = (_digits(int(bound)) for bound in (unsigned.min(), unsigned.max()))
+        for place in range(most):
+            rest = unsigned >> np.uint64(_BITS * place)
+            own = mask if place < least else _both(rest != 0, mask)
+            digits = rest.astype(np.uint8) & np.uint8(_MORE - 1)
+            if place < least - 1:
+                self.byte(digits | np.uint8(_MORE), own)
+            else:
+                self.byte(np.where(rest >> np.uint64(_BITS) != 0, digits | np.uint8(_MORE), digits), own)
 
-    def table(self, rows: list[bytes], row_of: Rows) -> None:
-        """For each message one of some byte strings."""
-        width = max(map(len, rows), default=0)
-        padded = np.frombuffer(b"".join(row.ljust(width, b"\0") for row in rows), np.uint8).reshape(-1, width)
-        lengths = np.array(list(map(len, rows)))
+    def one_of(self, strings: Sequence[bytes], string_of: Rows) -> None:
+        """For each message one of some byte strings, each of which has at least one byte."""
+        width = max(map(len, strings))
+        padded = np.frombuffer(b"".join(string.ljust(width, b"\0") for string in strings), np.uint8)
+        lengths = np.array(list(map(len, strings)))
         for place in range(width):
             is_there = lengths > place
-            self.byte(padded[row_of, place], None if is_there.all() else is_there[row_of])
+            self.byte(padded[place::width][string_of], None if is_there.all() else is_there[string_of])
 
     def append(self, other: WireRows) -> None:
         """The columns of others, of as many messages."""
@@ -89,12 +93,21 @@ class WireRows:
 
     def packed(self) -> bytes:
         """All messages, one after the other."""
-        found = np.empty((self._count, len(self._columns)), np.uint8)
-        is_there: Mask | None = None
-        for place, (value, mask) in enumerate(self._columns):
-            found[:, place] = value
-            if mask is not None:
-                if is_there is None:
-                    is_there = np.ones(found.shape, np.bool_)
-                is_there[:, place] = mask
-        return (found if is_there is None else found[is_there]).tobytes()
+        found = np.empty((len(self._columns), self._count), np.uint8)
+        for place, (value, _) in enumerate(self._columns):
+            found[place] = value
+        masks = [(place, mask) for place, (_, mask) in enumerate(self._columns) if mask is not None]
+        if not masks:
+            return found.T.tobytes()
+        is_there = np.ones(found.shape, np.bool_)
+        for place, mask in masks:
+            is_there[place] = mask
+        return found.T[is_there.T].tobytes()
+
+
+def _digits(value: int) -> int:
+    return max(-(-value.bit_length() // _BITS), 1)
+
+
+def _both(one: Mask, other: Mask | None) -> Mask:
+    return one if other is None else one & other

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -79,9 +80,19 @@ class CalendarWindows:
 
     def around(self, timestamps: Timestamps) -> tuple[Timestamps, Timestamps]:
         """The windows of timestamps."""
+        if not len(timestamps):
+            return timestamps, timestamps
+        first, last = int(timestamps.min()), int(timestamps.max())
+        if last - first > len(timestamps) * self.unit.longest_us:
+            return self._around_few(timestamps)
+        begins = [begin for begin, _ in takewhile(lambda window: window[0] <= last, self._from(first))]
+        ends = np.array([*begins[1:], next(self._from(last))[1]], np.int64)
+        window_of = np.searchsorted(begins, timestamps, side="right") - 1
+        return np.array(begins, np.int64)[window_of], ends[window_of]
+
+    def _around_few(self, timestamps: Timestamps) -> tuple[Timestamps, Timestamps]:
+        """The same where most windows are empty."""
         times, place = np.unique(timestamps, return_inverse=True)
-        if not len(times):
-            return times, times
         windows = self.split(times)
         window_of = (np.searchsorted(windows.starts, np.arange(len(times)), side="right") - 1)[place]
         return windows.begins[window_of], windows.ends[window_of]

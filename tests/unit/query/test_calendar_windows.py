@@ -110,3 +110,19 @@ def test_each_moment_is_in_its_window_and_each_window_is_of_one_unit(
         assert all(unit.floor(each.date()) == each.date() for each in local)
     edges = windowing.edges(TimeRange(moments[0], moments[0] + 1), 1).tolist()
     assert edges == [found.begins[0], found.ends[0]]
+
+
+near_changes = st.sampled_from(["2018-11-04", "2026-03-29", "2026-10-25", "2011-12-30", "2026-04-05", "2025-11-02"])
+moments_near = st.builds(lambda day, offset: at(day) + offset, near_changes, st.integers(-60 * HOUR, 60 * HOUR))
+
+
+@given(
+    st.lists(moments_near | st.integers(MIN_TIMESTAMP, MAX_TIMESTAMP - 1) | st.integers(0, 2000 * HOUR), max_size=40),
+    st.sampled_from(ZONES),
+    st.sampled_from(CalendarUnit),
+)
+def test_windows_around_any_moments_are_those_of_each(moments: list[int], zone: str, unit: CalendarUnit) -> None:
+    found = windows(unit, zone).around(np.array(moments, np.int64))
+    alone = [windows(unit, zone).split(np.array([moment])) for moment in moments]
+    expected = [(int(one.begins[0]), int(one.ends[0])) for one in alone]
+    assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected

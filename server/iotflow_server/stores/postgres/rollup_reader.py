@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import repeat
 from typing import Any, Final
 
 import asyncpg
@@ -20,7 +21,8 @@ from iotflow_server.stores.selection import Selection
 
 _MARK: Final = np.dtype([("device_id", ">i4"), ("start", ">i8"), ("stop", ">i8")])
 #: $1 devices, $2 measurements or null for all, $3 the first day, $4 the end. A row holds the series of one name and
-#: kind: the devices that have no day, and for each day of the others an entry of each column, one after the other.
+#: kind: the devices that have no day, and for each day of the others an entry of each column, one after the
+#: other. ORDER BY sees to it that days are looked up series by series: a join with all there are would take any time.
 _READ: Final = """
 WITH series AS MATERIALIZED (
     SELECT device_id, measurement_name, kinds FROM telemetry_series
@@ -42,6 +44,7 @@ FROM series LEFT JOIN LATERAL (
     SELECT day, hours, {names} FROM telemetry_rollups AS own
     WHERE own.device_id = series.device_id AND own.measurement_name = series.measurement_name
         AND day >= $3 AND day < $4
+    ORDER BY day
 ) AS rolled ON true
 GROUP BY series.measurement_name, kinds
 """
@@ -84,12 +87,11 @@ def _statement(wanted: list[Figure]) -> str:
 
 
 def _kinds(rows: list[asyncpg.Record]) -> dict[SeriesKey, Kind | None]:
-    return {
-        SeriesKey(device_id, row["measurement_name"]): kind_of(row["kinds"])
-        for row in rows
-        for packed in (row["bare"], row["device_ids"])
-        for device_id in np.unique(_column([packed], ">i4")).tolist()
-    }
+    found: dict[SeriesKey, Kind | None] = {}
+    for row in rows:
+        name, devices = row["measurement_name"], np.unique(_column([row["bare"], row["device_ids"]], ">i4"))
+        found |= dict.fromkeys(map(SeriesKey, devices.tolist(), repeat(name)), kind_of(row["kinds"]))
+    return found
 
 
 def _days(kind: Kind, rows: list[asyncpg.Record], wanted: list[Figure]) -> RolledDays:
@@ -99,7 +101,7 @@ def _days(kind: Kind, rows: list[asyncpg.Record], wanted: list[Figure]) -> Rolle
     for row in rows:
         devices, place = np.unique(_column([row["device_ids"]], ">i4"), return_inverse=True)
         series_of.append(place + len(keys))
-        keys += [SeriesKey(device_id, row["measurement_name"]) for device_id in devices.tolist()]
+        keys += map(SeriesKey, devices.tolist(), repeat(row["measurement_name"]))
     days = _column([row["days"] for row in rows], ">i8").astype(np.int64) + EPOCH_SHIFT
     hours = _column([row["hours"] for row in rows], ">u4").astype(np.uint32)
     figures = {
