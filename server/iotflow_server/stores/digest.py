@@ -6,11 +6,15 @@ time; of a text its own SHA-256 stands for it. JSON has none: it is equal as JSO
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol
 
-from iotflow_server.stores.batch import Kind, Timestamps, Values
+import numpy as np
+from numpy.typing import NDArray
+
+from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.selection import TimeRange
 
 #: Microseconds from 1970 to 2000, from where digests count time: PostgreSQL need not convert its own.
@@ -39,15 +43,46 @@ class Digesting(Protocol):
         """
 
 
-def digest_of(timestamps: Timestamps, kind: Kind, values: Values) -> bytes:
-    """The digest of points in order of time; empty where there can be none."""
-    if kind is Kind.JSON:
-        return b""
-    if kind is Kind.TEXT:
-        held = b"".join(sha256(_utf8(text)).digest() for text in values)
-    else:
-        held = values.astype(_BYTES[kind]).tobytes()
-    return sha256((timestamps - _SHIFT).astype(">i8").tobytes()).digest() + sha256(held).digest()
+def digests_of(batches: Iterable[Batch]) -> dict[str, SeriesDigest]:
+    """Digest each series of batches of one device in order of time."""
+    hashes: dict[str, dict[Kind, _SeriesHash]] = {}
+    for batch in batches:
+        moments = (batch.timestamps - _SHIFT).astype(">i8")
+        for column in batch.columns:
+            kinds = hashes.setdefault(column.name, {})
+            kinds.setdefault(column.kind, _SeriesHash()).add(column, moments)
+    return {name: _digest(kinds) for name, kinds in hashes.items()}
+
+
+class _SeriesHash:
+    """Digests points of one kind piece by piece, so that nothing is joined first."""
+
+    def __init__(self) -> None:
+        self._moments, self._held = sha256(), sha256()
+        self.points = 0
+
+    def add(self, column: Column, moments: NDArray[np.int64]) -> None:
+        """Digest a column; ``moments`` are those of all rows, as they are digested."""
+        self.points += len(column)
+        if column.kind is Kind.JSON:
+            return
+        self._moments.update(column.of_rows(moments).data)
+        if column.kind is Kind.TEXT:
+            self._held.update(b"".join(sha256(_utf8(text)).digest() for text in column.values))
+        else:
+            self._held.update(column.values.astype(_BYTES[column.kind]).data)
+
+    def digest(self) -> bytes:
+        """Both digests."""
+        return self._moments.digest() + self._held.digest()
+
+
+def _digest(kinds: Mapping[Kind, _SeriesHash]) -> SeriesDigest:
+    points = sum(each.points for each in kinds.values())
+    if len(kinds) > 1:
+        return SeriesDigest(points, None, b"")
+    ((kind, one),) = kinds.items()
+    return SeriesDigest(points, kind, b"" if kind is Kind.JSON else one.digest())
 
 
 def _utf8(text: str) -> bytes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from iotflow_server.migration.difference import series_of
+from iotflow_server.migration.backfill.read_ahead import read_ahead
 from iotflow_server.migration.jobs.work import JobControl
 from iotflow_server.migration.verification.differences import Differences, differences_of
 from iotflow_server.migration.verification.parts import before, first_pages, first_part, selection_of
 from iotflow_server.stores.batch import Batch, is_metadata
-from iotflow_server.stores.digest import Digesting, digest_of
+from iotflow_server.stores.closing import closing
+from iotflow_server.stores.digest import Digesting, SeriesDigest, digests_of
 from iotflow_server.stores.history import History, Part
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import TimeRange
@@ -33,11 +36,20 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A part of a range, compared: ``points`` that either store has there, at least; metadata counts too."""
+    """Some of a part, compared: ``points`` that either store has there, at least; metadata counts too."""
 
-    time_range: TimeRange
+    part: Part
     points: int
     differences: Differences
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What IoTDB has of a part in a range within it."""
+
+    part: Part
+    time_range: TimeRange
+    batches: list[Batch]
 
 
 class Comparison:
@@ -57,42 +69,47 @@ class Comparison:
         self._control = control
         self._names = None if names is None else set(names)
 
-    async def buckets(self, device_id: int, time_range: TimeRange) -> AsyncIterator[Bucket]:
-        """Go through a range, bucket by bucket."""
-        start = time_range.start
-        while start < time_range.end:
-            bucket = await self._bucket(device_id, TimeRange(start, time_range.end))
-            yield bucket
-            start = bucket.time_range.end
+    async def buckets(self, parts: Iterable[Part]) -> AsyncIterator[Bucket]:
+        """Go through parts of devices, bucket by bucket; while one is compared, IoTDB's side of the next is read."""
+        async with closing(read_ahead(self._read(parts))) as reads:
+            async for read in reads:
+                async with closing(self._compared(read)) as buckets:
+                    async for bucket in buckets:
+                        yield bucket
 
-    async def _bucket(self, device_id: int, time_range: TimeRange) -> Bucket:
+    async def _read(self, parts: Iterable[Part]) -> AsyncIterator[_Read]:
         names = None if self._names is None else tuple(sorted(self._names))
-        batches, end = await first_pages(self._history, Part(device_id, time_range, names), BUCKET_POINTS)
-        part = TimeRange(time_range.start, end)
-        points = _count(batches)
-        await self._control.pace(StoreName.IOTDB, points)
-        suspects, there = await self._suspects(device_id, batches, part)
-        await self._control.pace(StoreName.POSTGRES, there)
-        if not suspects:
-            return Bucket(part, max(points, there), {})
-        differences, end = await self.differences(device_id, suspects, part)
-        return Bucket(TimeRange(part.start, end), max(points, there), differences)
+        for part in parts:
+            start = part.time_range.start
+            while start < part.time_range.end:
+                rest = Part(part.device_id, TimeRange(start, part.time_range.end), names)
+                batches, end = await first_pages(self._history, rest, BUCKET_POINTS)
+                await self._control.pace(StoreName.IOTDB, _count(batches))
+                yield _Read(part, TimeRange(start, end), batches)
+                start = end
 
-    async def _suspects(self, device_id: int, batches: list[Batch], part: TimeRange) -> tuple[set[str], int]:
-        """The series whose digests differ or that have none, and the points that PostgreSQL has."""
-        here: dict[str, bytes] = {}
-        counts: dict[str, int] = {}
-        for (name, kind), (timestamps, values) in series_of(batches).items():
-            here[name] = b"" if name in here else digest_of(timestamps, kind, values)
-            counts[name] = counts.get(name, 0) + len(timestamps)
-        found = await self._digesting.digests(device_id, part, max([*counts.values(), 0]) + 1)
+    async def _compared(self, read: _Read) -> AsyncIterator[Bucket]:
+        suspects, points = await self._suspects(read)
+        start, end = read.time_range.start, read.time_range.end
+        if not suspects:
+            yield Bucket(read.part, points, {})
+            return
+        while start < end:
+            differences, start = await self.differences(read.part.device_id, suspects, TimeRange(start, end))
+            yield Bucket(read.part, points, differences)
+            points = 0
+
+    async def _suspects(self, read: _Read) -> tuple[set[str], int]:
+        """The series whose digests differ or that have none, and the points that either store has, at least."""
+        found, here = await asyncio.gather(
+            self._digesting.digests(read.part.device_id, read.time_range, _most_of_a_series(read.batches) + 1),
+            asyncio.to_thread(digests_of, read.batches),
+        )
         there = {name: one for name, one in found.items() if self._is_wanted(name)}
-        suspects = {
-            name
-            for name in here.keys() | there.keys()
-            if name not in there or not here.get(name) or there[name].digest != here[name]
-        }
-        return suspects, sum(one.points for one in there.values())
+        suspects = {name for name in here.keys() | there.keys() if not _are_alike(here.get(name), there.get(name))}
+        points = sum(one.points for one in there.values())
+        await self._control.pace(StoreName.POSTGRES, points)
+        return suspects, max(points, _count(read.batches))
 
     async def differences(
         self, device_id: int, names: Collection[str], time_range: TimeRange
@@ -112,6 +129,17 @@ class Comparison:
 
     def _is_wanted(self, name: str) -> bool:
         return self._names is None or name in self._names or is_metadata(name)
+
+
+def _most_of_a_series(batches: Iterable[Batch]) -> int:
+    counts: Counter[str] = Counter()
+    for batch in batches:
+        counts.update({column.name: len(column) for column in batch.columns})
+    return max(counts.values(), default=0)
+
+
+def _are_alike(one: SeriesDigest | None, other: SeriesDigest | None) -> bool:
+    return one is not None and other is not None and bool(one.digest) and one.digest == other.digest
 
 
 def _count(batches: list[Batch]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,6 +69,15 @@ class ComparedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPart:
+    """A part with the first of its differences, and what became of each."""
+
+    part: ComparedPart
+    differences: Differences
+    outcomes: Mapping[Place, DifferenceOutcome]
+
+
+@dataclass(frozen=True, slots=True)
 class ListedDifference:
     """A point that differed; values as people read them, None where a store had none."""
 
@@ -95,22 +104,14 @@ class VerificationFindings:
             for table in ("parts", "differences"):
                 await connection.execute(_CLEAR.format(table), job_id)
 
-    async def put(
-        self, job_id: int, part: ComparedPart, differences: Differences, outcomes: Mapping[Place, DifferenceOutcome]
-    ) -> None:
-        """Keep what was found in a part, in place of what was kept of it before."""
-        span = part.time_range
-        counts = (part.missing, part.mismatched, part.extra, part.changed, part.corrected)
+    async def put(self, job_id: int, found: Sequence[FoundPart]) -> None:
+        """Keep what was found in parts, in place of what was kept of them before."""
         async with self._pool.connection() as connection, transaction(connection):
-            await connection.execute(_CLEAR_LISTED, job_id, part.device_id, span.start, span.end)
-            await connection.execute(_PUT_PART, job_id, part.device_id, span.start, span.end, part.points, *counts)
-            room = self.most_listed - await self._listed_count(connection, job_id) if differences else 0
-            rows = [
-                _row(job_id, place, differences[place], outcomes[place])
-                for place in sorted(differences)[: max(room, 0)]
-            ]
-            if rows:
-                await connection.executemany(_PUT_LISTED, rows)
+            await connection.executemany(_CLEAR_LISTED, [(job_id, *_place(one.part)) for one in found])
+            await connection.executemany(_PUT_PART, [(job_id, *_place(one.part), *_counts(one.part)) for one in found])
+            rows = [row for one in found for row in _rows(job_id, one)]
+            room = self.most_listed - await self._listed_count(connection, job_id) if rows else 0
+            await connection.executemany(_PUT_LISTED, rows[: max(room, 0)])
 
     async def parts(self, job_id: int) -> list[ComparedPart]:
         """All parts of a job, by device and time."""
@@ -130,6 +131,19 @@ class VerificationFindings:
     async def _listed_count(self, connection: Connection, job_id: int) -> int:
         count = await connection.fetchval("SELECT count(*) FROM verification_differences WHERE job_id = $1", job_id)
         return int(count)
+
+
+def _place(part: ComparedPart) -> tuple[int, int, int]:
+    return (part.device_id, part.time_range.start, part.time_range.end)
+
+
+def _counts(part: ComparedPart) -> tuple[int, ...]:
+    return (part.points, part.missing, part.mismatched, part.extra, part.changed, part.corrected)
+
+
+def _rows(job_id: int, found: FoundPart) -> Iterator[tuple[object, ...]]:
+    for place in sorted(found.differences):
+        yield _row(job_id, place, found.differences[place], found.outcomes[place])
 
 
 def _row(job_id: int, place: Place, one: Difference, outcome: DifferenceOutcome) -> tuple[object, ...]:

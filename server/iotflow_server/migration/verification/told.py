@@ -1,4 +1,4 @@
-"""Counts what came up in a chunk of a verification."""
+"""Counts what came up in a part of a verification."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Final
 from iotflow_server.migration.jobs.work import Failure
 from iotflow_server.migration.verification.comparing import Bucket
 from iotflow_server.migration.verification.differences import DifferenceKind, Differences, Place
-from iotflow_server.migration.verification.findings import ComparedPart, DifferenceOutcome
-from iotflow_server.stores.selection import TimeRange
+from iotflow_server.migration.verification.findings import ComparedPart, DifferenceOutcome, FoundPart
+from iotflow_server.stores.history import Part
 
 #: Samples of each failure.
 _SAMPLES: Final = 5
 
 
 class Told:
-    """What came up in a chunk."""
+    """What came up in a part."""
 
-    def __init__(self, most_listed: int) -> None:
+    def __init__(self, part: Part, most_listed: int) -> None:
+        self._part = part
         self._most_listed = most_listed
         self.points = 0
         self.differences: Differences = {}
@@ -34,12 +35,14 @@ class Told:
             self.differences[place] = bucket.differences[place]
             self.outcomes[place] = judged[place][1]
 
-    def part(self, device_id: int, time_range: TimeRange) -> ComparedPart:
+    def found(self) -> FoundPart:
         """All of it."""
         wrong = {kind: self._count(kind=kind) for kind in DifferenceKind}
         changed = self._count(DifferenceOutcome.CHANGED)
         corrected = self._count(DifferenceOutcome.CORRECTED)
-        return ComparedPart(device_id, time_range, self.points, **wrong, changed=changed, corrected=corrected)
+        device_id, time_range = self._part.device_id, self._part.time_range
+        part = ComparedPart(device_id, time_range, self.points, **wrong, changed=changed, corrected=corrected)
+        return FoundPart(part, self.differences, self.outcomes)
 
     def failures(self) -> Iterator[Failure]:
         """By kind and what became of them, with samples."""

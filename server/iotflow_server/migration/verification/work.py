@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice
 from random import Random
 from typing import Any, Final
 
+from iotflow_server.migration.backfill.planner import Counted, chunk_of, gathered, parts_of
 from iotflow_server.migration.jobs.pacing import PointLimit
 from iotflow_server.migration.jobs.spec import JobKind, JobSpec
 from iotflow_server.migration.jobs.work import Chunk, ChunkResult, JobControl, JobImpossibleError, Outcome
@@ -19,15 +20,20 @@ from iotflow_server.migration.verification.findings import DifferenceOutcome, Ve
 from iotflow_server.migration.verification.lossy import LossySeries
 from iotflow_server.migration.verification.report import report_of
 from iotflow_server.migration.verification.settling import Settling
+from iotflow_server.migration.verification.slicing import slices
 from iotflow_server.migration.verification.told import Told
+from iotflow_server.stores.closing import closing
 from iotflow_server.stores.digest import Digesting
 from iotflow_server.stores.history import History, Part
 from iotflow_server.stores.selection import TimeRange
 from iotflow_server.stores.store import OwnerLookup
 
-#: Points of one chunk; of one of a sample, which is to be taken from many places.
+#: Points of one slice; of one of a sample, which is to be taken from many places; of small ones done together.
 _CHUNK_POINTS: Final = 4 * BUCKET_POINTS
 _SAMPLE_POINTS: Final = 20_000
+_GATHERED_POINTS: Final = BUCKET_POINTS // 2
+#: Devices counted at once.
+_DEVICES_AT_ONCE: Final = 4
 _MOST_REPORTED: Final = 20
 
 
@@ -70,36 +76,35 @@ class Verification:
         self._lossy: LossySeries | None = None
 
     async def plan(self) -> AsyncIterator[Chunk]:
-        """Yield ranges of devices."""
+        """Yield chunks of many small devices, or of a range of a large one."""
         pair = self._pair()
         await self._parts.findings.clear(self._control.job_id)
         chosen = Random(self._control.job_id)
-        for device_id in await self._devices(pair):
-            extent = await self._parts.history.extent(Part(device_id, self._scope.time_range))
-            for time_range, points in _slices(self._scope.time_range, extent.span, extent.points, self._chunk_points):
-                if chosen.random() < self._share:
-                    payload = {"device_id": device_id, "start_us": time_range.start, "end_us": time_range.end}
-                    yield Chunk(payload, points)
+        waiting: list[Counted] = []
+        async for counted in self._counted(await self._devices(pair)):
+            if chosen.random() < self._share:
+                *full, waiting = gathered([*waiting, counted], _GATHERED_POINTS)
+                for parts in full:
+                    yield chunk_of(parts)
+        if waiting:
+            yield chunk_of(waiting)
 
     async def run(self, chunk: Chunk) -> ChunkResult:
-        """Compare a range of a device."""
+        """Compare ranges of devices."""
         pair = self._pair()
         names = self._scope.measurements or None
         comparison = Comparison(pair, self._parts.history, self._parts.digesting, self._control, names)
         lossy = await self._lossy_series()
-        device_id = int(chunk.payload["device_id"])
-        time_range = TimeRange(chunk.payload["start_us"], chunk.payload["end_us"])
-        told = Told(self._parts.findings.most_listed)
-        async for bucket in comparison.buckets(device_id, time_range):
-            outcomes = await self._judged(comparison, device_id, bucket, pair, lossy)
-            told.add(bucket, outcomes)
-            await self._slow_down(bucket.points)
-            if self._pair().primary.name is not pair.primary.name:
-                raise JobImpossibleError("the stores have changed their places: verify again")
-        await self._parts.findings.put(
-            self._control.job_id, told.part(device_id, time_range), told.differences, told.outcomes
-        )
-        return ChunkResult(told.points, tuple(told.failures()))
+        told = {part: Told(part, self._parts.findings.most_listed) for part in parts_of(chunk)}
+        async with closing(comparison.buckets(told)) as buckets:
+            async for bucket in buckets:
+                told[bucket.part].add(bucket, await self._judged(comparison, bucket, pair, lossy))
+                await self._slow_down(bucket.points)
+                if self._pair().primary.name is not pair.primary.name:
+                    raise JobImpossibleError("the stores have changed their places: verify again")
+        await self._parts.findings.put(self._control.job_id, [one.found() for one in told.values()])
+        failures = tuple(failure for one in told.values() for failure in one.failures())
+        return ChunkResult(sum(one.points for one in told.values()), failures)
 
     async def finish(self, outcome: Outcome) -> Mapping[str, Any]:
         """Return what was found."""
@@ -111,11 +116,12 @@ class Verification:
         return {"scope": str(self._scope), "sample_share": self._share, **report}
 
     async def _judged(
-        self, comparison: Comparison, device_id: int, bucket: Bucket, pair: Pair, lossy: LossySeries
+        self, comparison: Comparison, bucket: Bucket, pair: Pair, lossy: LossySeries
     ) -> dict[Place, tuple[DifferenceKind, DifferenceOutcome]]:
         """What becomes of the differences that stay; those are all that is left in the bucket."""
         if not bucket.differences:
             return {}
+        device_id = bucket.part.device_id
         settling = Settling(comparison, self._parts.lag, self._parts.patience_seconds)
         with self._control.waiting("writes under way, to tell differences from them"):
             stay = await settling.settled(device_id, bucket.differences)
@@ -150,6 +156,15 @@ class Verification:
             if (not wanted or device in wanted) and (not user or self._parts.owner_of(device) == user)
         ]
 
+    async def _counted(self, devices: Sequence[int]) -> AsyncIterator[Counted]:
+        measurements = self._scope.measurements or None
+        waiting = (Part(device, self._scope.time_range, measurements) for device in devices)
+        while some := list(islice(waiting, _DEVICES_AT_ONCE)):
+            extents = await asyncio.gather(*map(self._parts.history.extent, some))
+            for part, extent in zip(some, extents, strict=True):
+                for counted in slices(part, extent, self._chunk_points):
+                    yield counted
+
     async def _lossy_series(self) -> LossySeries:
         if self._lossy is None:
             self._lossy = LossySeries.of((await self._parts.history.inventory()).faults)
@@ -170,16 +185,3 @@ def _outcome(place: Place, changed: Collection[Place], corrected: Collection[Pla
     if place in changed:
         return DifferenceOutcome.CHANGED
     return DifferenceOutcome.CORRECTED if place in corrected else DifferenceOutcome.OPEN
-
-
-def _slices(whole: TimeRange, span: TimeRange | None, points: int, most: int) -> Iterator[tuple[TimeRange, int]]:
-    """Cut a range where its points lie, into parts of about ``most`` points; the outer ones reach to its ends."""
-    count = -(-points // most) if span else 1
-    if span is None or count < 2:
-        yield whole, points
-        return
-    width = max((span.end - span.start) // count, 1)
-    cuts = [whole.start, *(span.start + width * number for number in range(1, count)), whole.end]
-    for start, end in pairwise(cuts):
-        if start < end:
-            yield TimeRange(start, end), points // count
