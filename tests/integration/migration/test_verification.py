@@ -213,6 +213,8 @@ async def test_points_that_are_written_all_the_while_are_no_differences(bench: B
             await asyncio.sleep(0.05)
             await bench.postgres.write([one])
 
+    # Lest the first write be later than the plan, which would find no device at all.
+    await bench.both(batch(1, [T0], n=[0.0], t=["text 0"]))
     writer = asyncio.create_task(write())
     try:
         job = await bench.verified(spec())
