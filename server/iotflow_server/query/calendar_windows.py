@@ -67,6 +67,11 @@ class CalendarWindows:
         """Microseconds of a day."""
         return _DAY_US
 
+    @property
+    def is_of_days(self) -> bool:
+        """Whether midnight is that of UTC."""
+        return self.zone.key == "UTC"
+
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points."""
         starts, found, index = [], [], 0

@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 
 from iotflow_server.query.windows import Windowing
 from iotflow_server.stores.batch import Timestamps
-from iotflow_server.stores.rollups import HOUR, Marks
+from iotflow_server.stores.rollups import HOUR, RolledSeries
 from iotflow_server.stores.selection import TimeRange
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Ranges within a range, ascending, apart from each other; between them lie whole hours of which figures hold."""
+    """Ranges within a range, ascending, apart from each other; between them lie whole parts of which figures hold."""
 
     time_range: TimeRange
     ranges: tuple[TimeRange, ...]
 
     @classmethod
-    def of(cls, time_range: TimeRange, until: int, marks: Iterable[tuple[int, int]]) -> Gaps:
-        """What figures up to ``until`` leave open, and what marks touch."""
-        begin, end = -(-time_range.start // HOUR) * HOUR, min(time_range.end, until) // HOUR * HOUR
+    def of(cls, time_range: TimeRange, until: int, marks: Iterable[tuple[int, int]], unit: int) -> Gaps:
+        """What figures of parts of ``unit`` microseconds up to ``until`` leave open, and what marks touch."""
+        begin, end = -(-time_range.start // unit) * unit, min(time_range.end, until) // unit * unit
         if begin >= end:
             return cls(time_range, (time_range,))
-        touched = [(start // HOUR * HOUR, -(-stop // HOUR) * HOUR) for start, stop in marks]
+        touched = [(start // unit * unit, -(-stop // unit) * unit) for start, stop in marks]
         return cls(time_range, _joined([(time_range.start, begin), *touched, (end, time_range.end)], time_range))
 
     def and_hours(self, hours: Timestamps) -> Gaps:
@@ -41,7 +41,7 @@ class Gaps:
         return self.ranges == (self.time_range,)
 
     def leave(self, times: Timestamps) -> NDArray[np.bool_]:
-        """Whether each of some hours lies within the range and outside the gaps."""
+        """Whether each part that begins at some time lies within the range and outside the gaps."""
         starts = np.array([one.start for one in self.ranges], np.int64)
         ends = np.array([self.time_range.start, *(one.end for one in self.ranges)], np.int64)
         is_open = times >= ends[np.searchsorted(starts, times, side="right")]
@@ -60,17 +60,18 @@ def _joined(found: Sequence[tuple[int, int]], within: TimeRange) -> tuple[TimeRa
     return tuple(TimeRange(*each) for each in joined)
 
 
-def gaps_by_device(devices: Iterable[int], time_range: TimeRange, until: int, marks: Marks) -> dict[int, Gaps]:
+def gaps_by_device(devices: Iterable[int], time_range: TimeRange, rolled: RolledSeries) -> dict[int, Gaps]:
     """The gaps of each device."""
+    marks, until, unit = rolled.marks, rolled.until, rolled.unit
     own: dict[int, list[tuple[int, int]]] = {}
     for device_id, start, stop in zip(
         marks.device_ids.tolist(), marks.starts.tolist(), marks.stops.tolist(), strict=True
     ):
         own.setdefault(device_id, []).append((start, stop))
     shared = own.get(0, [])
-    same = Gaps.of(time_range, until, shared)
+    same = Gaps.of(time_range, until, shared, unit)
     return {
-        device_id: Gaps.of(time_range, until, shared + own[device_id]) if device_id in own else same
+        device_id: Gaps.of(time_range, until, shared + own[device_id], unit) if device_id in own else same
         for device_id in devices
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -32,13 +33,16 @@ def rolled_days(series: SeriesPoints) -> Iterator[RolledDay]:
     exact = {figure: sums.exactly() for figure, sums in figures.exact.items()}
     days = figures.times // DAY
     firsts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
-    for first, end in zip(firsts.tolist(), [*firsts[1:].tolist(), len(figures)], strict=True):
-        yield _packed(figures, exact, first, end)
+    whole = figures.merged(firsts)
+    exact_whole = {figure: sums.exactly() for figure, sums in whole.exact.items()}
+    for number, (first, end) in enumerate(itertools.pairwise([*firsts.tolist(), len(figures)])):
+        day = int(days[first]) * DAY
+        hours = sum(1 << hour for hour in ((figures.times[first:end] - day) // HOUR).tolist())
+        packed = _packed(figures, exact, first, end)
+        yield RolledDay(day, hours, packed, _packed(whole, exact_whole, number, number + 1))
 
 
-def _packed(figures: Figures, exact: Mapping[Figure, ExactSums], first: int, end: int) -> RolledDay:
-    day = int(figures.times[first]) // DAY * DAY
-    hours = sum(1 << hour for hour in ((figures.times[first:end] - day) // HOUR).tolist())
+def _packed(figures: Figures, exact: Mapping[Figure, ExactSums], first: int, end: int) -> Mapping[Figure, bytes]:
     packed = {Figure.COUNTS: figures.counts[first:end].astype("<i8").tobytes()}
     for figure, values in figures.numbers.items():
         own = values[first:end]
@@ -46,7 +50,7 @@ def _packed(figures: Figures, exact: Mapping[Figure, ExactSums], first: int, end
             packed[figure] = own.astype(own.dtype.newbyteorder("<")).tobytes()
     for figure, sums in exact.items():
         packed[figure] = _packed_sums(sums.totals[first:end], sums.exponent)
-    return RolledDay(day, hours, packed)
+    return packed
 
 
 def _packed_sums(totals: Sequence[int], exponent: int) -> bytes:
@@ -59,7 +63,7 @@ def _packed_sums(totals: Sequence[int], exponent: int) -> bytes:
 
 
 def unpacked(rolled: RolledDays, wanted: Iterable[Figure]) -> Figures:
-    """The figures of the hours of some days, each hour a part, in the order of the days."""
+    """The figures of the hours of some days, or of the days, each a part, in the order of the days."""
     row_of, hour = np.nonzero(_bits(rolled.hours))
     figures = set(wanted) - {Figure.COUNTS}
     counts = _numbers(rolled.figures[Figure.COUNTS], np.dtype(np.int64)).astype(np.intp)

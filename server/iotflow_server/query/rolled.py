@@ -23,7 +23,7 @@ from iotflow_server.query.summary import Summary
 from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.points import SeriesKey
-from iotflow_server.stores.rollups import DAY, Figure, RolledSeries, RollupReader
+from iotflow_server.stores.rollups import DAY, HOUR, Figure, RolledSeries, RollupReader
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import TelemetryStore
 
@@ -64,8 +64,8 @@ class RolledAggregation:
         found: list[AggregateRows] = []
         for devices in _chunks(selection):
             chosen = replace(selection, device_ids=devices)
-            rolled = await self._rollups.read(chosen, self._figures)
-            gaps = gaps_by_device(devices, selection.time_range, rolled.until, rolled.marks)
+            rolled = await self._read(chosen)
+            gaps = gaps_by_device(devices, selection.time_range, rolled)
             closed = _without(rolled, gaps)
             figures = await asyncio.to_thread(self._unpacked, rolled) if closed else []
             for own, run in groupby(devices, closed.get):
@@ -76,6 +76,15 @@ class RolledAggregation:
                 else:
                     found += await self._of_figures(part, rolled.kinds, figures, own, so_far)
         return found
+
+    async def _read(self, selection: Selection) -> RolledSeries:
+        """The figures of days where these leave no more to be read than those of hours would."""
+        span = selection.time_range
+        if self._aggregator.windowing.is_of_days and span.start % DAY == 0:
+            rolled = await self._rollups.read(selection, self._figures, DAY)
+            if span.end % DAY == 0 or span.end > rolled.until:
+                return rolled
+        return await self._rollups.read(selection, self._figures, HOUR)
 
     async def _of_points(self, selection: Selection, so_far: int) -> list[AggregateRows]:
         async with closing(self._store.scan(selection)) as batches:

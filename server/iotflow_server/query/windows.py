@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.query.errors import QueryTooLargeError
 from iotflow_server.stores.batch import Timestamps
+from iotflow_server.stores.rollups import DAY
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, TimeRange
 
 #: First moment and end; None where there is none, or it lies outside the years 1 to 9999.
@@ -38,6 +39,10 @@ class Windowing(Protocol):
     def least_length(self) -> int:
         """Microseconds that hardly a window lasts less than."""
 
+    @property
+    def is_of_days(self) -> bool:
+        """Whether no window but the first and the last begins or ends within a day in UTC."""
+
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points, of ascending timestamps (at least one)."""
 
@@ -61,6 +66,11 @@ class WholeRange:
     def least_length(self) -> int:
         """Microseconds from the start of the range to its end."""
         return self.time_range.end - self.time_range.start
+
+    @property
+    def is_of_days(self) -> bool:
+        """There is no other window."""
+        return True
 
     def split(self, timestamps: Timestamps) -> Windows:
         """The range, whatever the points."""
@@ -88,6 +98,11 @@ class FixedWindows:
     def least_length(self) -> int:
         """The length."""
         return self.length
+
+    @property
+    def is_of_days(self) -> bool:
+        """Whether length and origin are whole days."""
+        return self.length % DAY == self.origin % DAY == 0
 
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points."""

@@ -36,12 +36,13 @@ class Figure(enum.StrEnum):
 class RolledDay:
     """The packed figures of the hours of one day in UTC, which begins at ``day``, that hold points.
 
-    ``hours`` has a bit for each of them. Figures that were not asked for are left out, and ODDS where all are 0.0.
+    ``hours`` has a bit for each of them. ODDS are left out where all are 0.0. ``whole`` are those of the whole day.
     """
 
     day: int
     hours: int
     figures: Mapping[Figure, bytes]
+    whole: Mapping[Figure, bytes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,7 @@ class PackedFigures:
 class RolledDays:
     """Days of series of one kind, an entry of each array for each: see :class:`RolledDay`. In any order.
 
-    ``series_of`` is each day's index into ``keys``.
+    ``series_of`` is each day's index into ``keys``. Figures of a whole day stand where those of its hour 0 would.
     """
 
     kind: Kind
@@ -80,9 +81,11 @@ class Marks:
 class RolledSeries:
     """Series that are selected, with their kind (None: several); days of those of numbers; and what to trust of these.
 
-    Hours that end no later than ``until`` and that no mark touches are as their figures say, empty where they have
-    none. All of it is as of one moment.
+    Figures are those of parts of ``unit`` microseconds, HOUR or DAY. Parts that end no later than ``until`` and that no
+    mark touches are as their figures say, empty where they have none. All of it is as of one moment.
     """
+
+    unit: int
 
     kinds: Mapping[SeriesKey, Kind | None]
     days: Sequence[RolledDays]
@@ -93,5 +96,8 @@ class RolledSeries:
 class RollupReader(Protocol):
     """Reads figures."""
 
-    async def read(self, selection: Selection, figures: Collection[Figure]) -> RolledSeries:
-        """Return figures of the data series of a selection, whole days. Raises what the store's other methods do."""
+    async def read(self, selection: Selection, figures: Collection[Figure], unit: int) -> RolledSeries:
+        """Return figures of the data series of a selection, in whole days, raising what the store's other methods do.
+
+        They are those of hours where ``unit`` is HOUR, and where it is DAY but not all are there by the day.
+        """

@@ -7,7 +7,9 @@ import itertools
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import numpy as np
@@ -18,12 +20,14 @@ from hypothesis import strategies as st
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregation import MERGEABLE
+from iotflow_server.query.calendar_windows import CalendarUnit, CalendarWindows
 from iotflow_server.query.errors import AggregateOverflowError
 from iotflow_server.query.results import Aggregation
 from iotflow_server.query.windows import FixedWindows
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.postgres.rollup_reader import of_day
 from iotflow_server.stores.postgres.store import PostgresStore
-from iotflow_server.stores.rollups import DAY, HOUR
+from iotflow_server.stores.rollups import DAY, HOUR, Figure
 from iotflow_server.stores.selection import Selection, TimeRange
 from tests.conformance.answers import comparable
 from tests.conformance.questions import calendar
@@ -74,8 +78,11 @@ def writes(draw: st.DrawFn) -> Batch:
     return batch_of(draw(st.integers(0, 1)), rows, {name: cells})
 
 
+days = st.integers(-1, DAYS + 1).map(lambda number: FIRST + number * DAY)
 ranges = st.one_of(
-    st.tuples(moments, moments).map(sorted).map(lambda pair: TimeRange(*pair)), st.just(TimeRange(FIRST - DAY))
+    *(st.tuples(days, ends).map(sorted).map(lambda pair: TimeRange(*pair)) for ends in (days, moments)),
+    st.tuples(moments, moments).map(sorted).map(lambda pair: TimeRange(*pair)),
+    st.just(TimeRange(FIRST - DAY)),
 )
 devices = st.sampled_from([(0,), (1,), (0, 1)])
 deletes = st.builds(Selection, devices, st.sampled_from([None, ("x",), ("y", "n")]), ranges).map(Delete)
@@ -83,6 +90,8 @@ steps = st.one_of(writes(), writes(), writes(), deletes, st.integers(1, 3).map(R
 windowings = st.one_of(
     st.none(),
     st.sampled_from([FixedWindows(HOUR), FixedWindows(DAY), FixedWindows(5 * HOUR, HOUR), FixedWindows(5 * HOUR, 7)]),
+    st.just(FixedWindows(3 * DAY, DAY)),
+    st.sampled_from(CalendarUnit).map(lambda unit: CalendarWindows(unit, ZoneInfo("UTC"))),
     calendar,
 )
 names = st.sampled_from([("x",), ("y",), ("n",), ("mixed",), ("x", "n", "y"), None])
@@ -162,6 +171,7 @@ async def test_answers_are_those_of_points(
 
 
 HOURLY: Final = AggregateQuery(ALL, FixedWindows(HOUR))
+DAILY: Final = AggregateQuery(ALL, FixedWindows(DAY))
 
 
 def day_of(device: int, seed: int = 0) -> Batch:
@@ -177,19 +187,52 @@ async def rolled(dsn: str, device: int) -> int:
     return found
 
 
-async def test_figures_are_used_for_what_they_hold(store: PostgresStore, dsn: str) -> None:
+@pytest.mark.parametrize(("query", "count"), [(HOURLY, 24), (DAILY, 1)])
+async def test_figures_are_used_for_what_they_hold(
+    store: PostgresStore, dsn: str, query: AggregateQuery, count: int
+) -> None:
     device = next(_numbers)
     await store.write([day_of(device)])
     await refresh(store)
     asked = Selection((device,), None, TimeRange(FIRST, FIRST + DAY))
-    before = await rows(store, asked, HOURLY)
-    assert len(before) == 24
+    before = await rows(store, asked, query)
+    assert len(before) == count
     connection = await asyncpg.connect(dsn)
     await connection.execute("ALTER TABLE telemetry_data DISABLE TRIGGER mark_what_is_not")
     await connection.execute("DELETE FROM telemetry_data WHERE device_id = $1", device)
     await connection.execute("ALTER TABLE telemetry_data ENABLE TRIGGER mark_what_is_not")
     await connection.close()
-    assert await rows(store, asked, HOURLY) == before
+    assert await rows(store, asked, query) == before
+
+
+async def test_whole_days_are_not_made_of_hours(store: PostgresStore, dsn: str) -> None:
+    device = next(_numbers)
+    await store.write([day_of(device)])
+    await refresh(store)
+    asked = Selection((device,), None, TimeRange(FIRST, FIRST + DAY))
+    before = await rows(store, asked, DAILY)
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("UPDATE telemetry_rollups SET hours = 0, counts = '' WHERE device_id = $1", device)
+    await connection.close()
+    assert await rows(store, asked, HOURLY) == []
+    assert await rows(store, asked, DAILY) == before
+
+
+async def test_hours_do_where_days_have_no_figures_yet(store: PostgresStore, dsn: str) -> None:
+    """Of two days one has none, as those that were computed by an older server."""
+    device = next(_numbers)
+    later = day_of(device, 1)
+    await store.write([day_of(device), replace(later, timestamps=later.timestamps + DAY)])
+    await refresh(store)
+    connection = await asyncpg.connect(dsn)
+    without = ", ".join(f"{of_day(figure)} = NULL" for figure in Figure)
+    first = datetime.fromtimestamp(FIRST / 1e6, UTC)
+    await connection.execute(f"UPDATE telemetry_rollups SET {without} WHERE device_id = $1 AND day = $2", device, first)
+    await connection.close()
+    asked = Selection((device,), None, TimeRange(FIRST, FIRST + 2 * DAY))
+    found = await rows(store, asked, DAILY)
+    assert len(found) == 2
+    assert found == await rows(store, asked, DAILY, rollups=False)
 
 
 async def test_ranges_without_bounds(store: PostgresStore) -> None:
@@ -197,7 +240,7 @@ async def test_ranges_without_bounds(store: PostgresStore) -> None:
     moments = [-HOUR - 7, -5, 3, FIRST, FIRST + 1]
     await store.write([batch_of(device, moments, {"x": [1.0, 2.0, 3.0, 4.0, 5.0]})])
     await refresh(store)
-    for query in (HOURLY, AggregateQuery(ALL)):
+    for query in (HOURLY, DAILY, AggregateQuery(ALL)):
         asked = Selection((device,))
         found = await rows(store, asked, query)
         assert found

@@ -16,7 +16,7 @@ from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
 from iotflow_server.stores.postgres.pager import selected
 from iotflow_server.stores.postgres.read_connections import ReadConnections
-from iotflow_server.stores.rollups import DAY, Figure, Marks, PackedFigures, RolledDays, RolledSeries
+from iotflow_server.stores.rollups import DAY, HOUR, Figure, Marks, PackedFigures, RolledDays, RolledSeries
 from iotflow_server.stores.selection import Selection
 
 _MARK: Final = np.dtype([("device_id", ">i4"), ("start", ">i8"), ("stop", ">i8")])
@@ -34,6 +34,7 @@ SELECT series.measurement_name, kinds,
     string_agg(int4send(series.device_id), ''::bytea) FILTER (WHERE day IS NOT NULL) AS device_ids,
     string_agg(timestamptz_send(day), ''::bytea) AS days,
     string_agg(int4send(hours), ''::bytea) AS hours,
+    coalesce(bool_or(counts IS NULL) FILTER (WHERE day IS NOT NULL), false) AS is_lacking,
     {columns},
     (SELECT until FROM rollup_state) AS until,
     (
@@ -41,7 +42,7 @@ SELECT series.measurement_name, kinds,
         FROM rollup_marks WHERE device_id = ANY ($1 || 0) AND stop > $3 AND start < $4
     ) AS marks
 FROM series LEFT JOIN LATERAL (
-    SELECT day, hours, {names} FROM telemetry_rollups AS own
+    SELECT day, {hours} AS hours, {names} FROM telemetry_rollups AS own
     WHERE own.device_id = series.device_id AND own.measurement_name = series.measurement_name
         AND day >= $3 AND day < $4
     ORDER BY day
@@ -59,31 +60,40 @@ class PostgresRollupReader:
     def __init__(self, connections: ReadConnections) -> None:
         self._connections = connections
 
-    async def read(self, selection: Selection, figures: Collection[Figure]) -> RolledSeries:
+    async def read(self, selection: Selection, figures: Collection[Figure], unit: int) -> RolledSeries:
         """Return figures of series by one statement, so as of one moment."""
         wanted = sorted(figures)
         devices, measurements = selected(selection)
         bounds = selection.time_range.start // DAY * DAY, selection.time_range.end
         rows = await self._connections.fetch(
-            _statement(wanted),
+            _statement(wanted, unit),
             devices,
             measurements,
             *(bound - EPOCH_SHIFT for bound in bounds),
         )
         if not rows:
-            return RolledSeries({}, [], 0, _marks(None))
+            return RolledSeries(unit, {}, [], 0, _marks(None))
+        if any(row["is_lacking"] for row in rows):
+            return await self.read(selection, figures, HOUR)
         until, marks = rows[0]["until"] + EPOCH_SHIFT, _marks(rows[0]["marks"])
         numbers = [
             _days(kind, own, wanted)
             for kind in (Kind.NUMERIC, Kind.INTEGER)
             if (own := [row for row in rows if row["device_ids"] and kind_of(row["kinds"]) is kind])
         ]
-        return RolledSeries(_kinds(rows), numbers, until, marks)
+        return RolledSeries(unit, _kinds(rows), numbers, until, marks)
 
 
-def _statement(wanted: list[Figure]) -> str:
+def of_day(figure: Figure) -> str:
+    """The column that holds a figure of whole days."""
+    return f"day_{figure}"
+
+
+def _statement(wanted: list[Figure], unit: int) -> str:
     columns = ",\n    ".join(_COLUMN.format(name=name) for name in wanted)
-    return _READ.format(columns=columns, names=", ".join(wanted))
+    if unit == HOUR:
+        return _READ.format(columns=columns, hours="hours", names=", ".join(wanted))
+    return _READ.format(columns=columns, hours="1", names=", ".join(f"{of_day(name)} AS {name}" for name in wanted))
 
 
 def _kinds(rows: list[asyncpg.Record]) -> dict[SeriesKey, Kind | None]:

@@ -20,12 +20,13 @@ from iotflow_server.stores.postgres.gathering import DATA_TABLE
 from iotflow_server.stores.postgres.packed import FIXED, unpack_timestamps, unpack_values
 from iotflow_server.stores.postgres.read_connections import PLANNING
 from iotflow_server.stores.postgres.read_sql import next_points
+from iotflow_server.stores.postgres.rollup_reader import of_day
 from iotflow_server.stores.rollups import DAY, Figure, RolledDay
 from iotflow_server.stores.selection import MIN_TIMESTAMP
 
 #: Any number that no other program locks in the same database.
 _LOCK: Final = 0x696F_7466_6C6F_7704
-_COLUMNS: Final = ("device_id", "measurement_name", "day", "hours", *Figure)
+_COLUMNS: Final = ("device_id", "measurement_name", "day", "hours", *Figure, *map(of_day, Figure))
 _ANNOUNCE: Final = "UPDATE rollup_state SET marked_before = $1 WHERE marked_before < $1"
 _REACHED: Final = "SELECT until FROM rollup_state FOR UPDATE"
 _REACH: Final = "UPDATE rollup_state SET until = $1, marked_before = greatest(marked_before, $1)"
@@ -195,7 +196,7 @@ def _before(end: int, points: _Points) -> _Points:
 
 def _rows(points: Sequence[_Points], roll: Roll) -> list[tuple[Any, ...]]:
     return [
-        (*one[0], day.day - EPOCH_SHIFT, day.hours, *(day.figures.get(figure) for figure in Figure))
+        (*one[0], day.day - EPOCH_SHIFT, day.hours, *map(day.figures.get, Figure), *map(day.whole.get, Figure))
         for one in points
         if len(one[2])
         for day in roll(*one)
