@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from iotflow_server.api.wire import Mask, WireRows
 from iotflow_server.query.aggregate_rows import AggregateRows, AggregateTable, joined
 from iotflow_server.query.cells import NOTHING, Cells
 from iotflow_server.query.results import AggregateRow
+from iotflow_server.query.threads import computed
 from iotflow_server.stores.batch import Kind, Rows, Timestamps
 from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
@@ -28,7 +28,7 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 #: Written at once, to bound what that takes beside the answer itself.
 _ROWS: Final = 32_768
 #: Fewer are encoded at once, sooner than a thread takes them over.
-_FEW: Final = 500
+_FEW: Final = 2_000
 _NUMBERS: Final = (NOTHING, Kind.NUMERIC, Kind.INTEGER)
 _LENGTH_DELIMITED: Final = 2
 _ROWS_TAG: Final = AggregateTelemetryResponse.ROWS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
@@ -44,7 +44,7 @@ _INTEGER_TAG: Final = Value.INTEGER_FIELD_NUMBER << 3
 
 async def aggregate_bytes(table: AggregateTable) -> bytes:
     """An AggregateTelemetryResponse in the wire format; a large one is written by a thread."""
-    return _bytes(table) if len(table) <= _FEW else await asyncio.to_thread(_bytes, table)
+    return await computed(len(table) <= _FEW, _bytes, table)
 
 
 def aggregate_messages(rows: AggregateRows) -> Iterator[AggregateRowMessage]:

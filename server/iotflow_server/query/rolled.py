@@ -20,6 +20,7 @@ from iotflow_server.query.packing import unpacked
 from iotflow_server.query.results import Wanted
 from iotflow_server.query.series import series_of
 from iotflow_server.query.summary import Summary
+from iotflow_server.query.threads import computed
 from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.points import SeriesKey
@@ -33,6 +34,8 @@ _MOST_DAYS: Final = 4_000
 _GUESSED_SERIES: Final = 10
 #: Beyond so many ranges of points to read, it is faster to read all.
 _MOST_GAPS: Final = 8
+#: So many figures are computed with sooner than a thread takes them over.
+_FEW_PARTS: Final = 2_000
 _NUMBERS: Final = (Kind.NUMERIC, Kind.INTEGER)
 
 _Kinds = Mapping[SeriesKey, Kind | None]
@@ -67,7 +70,7 @@ class RolledAggregation:
             rolled = await self._read(chosen)
             gaps = gaps_by_device(devices, selection.time_range, rolled)
             closed = _without(rolled, gaps)
-            figures = await asyncio.to_thread(self._unpacked, rolled) if closed else []
+            figures = await computed(_is_short(rolled), self._unpacked, rolled) if closed else []
             for own, run in groupby(devices, closed.get):
                 part = replace(chosen, device_ids=tuple(run))
                 so_far = sum(map(len, found))
@@ -96,7 +99,8 @@ class RolledAggregation:
     async def _of_figures(
         self, selection: Selection, kinds: _Kinds, figures: Sequence[Figures], gaps: Gaps, so_far: int
     ) -> list[AggregateRows]:
-        held = await asyncio.to_thread(self._held, figures, selection.device_ids, gaps)
+        is_short = sum(map(len, figures)) <= _FEW_PARTS
+        held = await computed(is_short, self._held, figures, selection.device_ids, gaps)
         if held is None:
             return await self._of_points(selection, so_far)
         parts, gaps = held
@@ -106,7 +110,7 @@ class RolledAggregation:
                     parts.append(part)
         except _ChangedError:
             return await self._of_points(selection, so_far)
-        return await asyncio.to_thread(self._merged, parts, so_far)
+        return await computed(is_short, self._merged, parts, so_far)
 
     def _held(
         self, figures: Sequence[Figures], devices: Sequence[int], gaps: Gaps
@@ -155,6 +159,10 @@ class RolledAggregation:
         columns = tuple(aggregate_figures(merged, self._wanted))
         is_filled = np.zeros(len(starts), np.bool_)
         return AggregateRows(merged.keys, merged.series_of, begins[starts], ends[starts], is_filled, columns)
+
+
+def _is_short(rolled: RolledSeries) -> bool:
+    return sum(len(own.days) for own in rolled.days) * (DAY // HOUR) <= _FEW_PARTS
 
 
 def _left(figures: Figures, devices: Sequence[int], gaps: Gaps) -> Figures:
