@@ -16,6 +16,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from iotflow_server.api.errors import status_of
+from iotflow_server.api.garbage import CallGarbage
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.wire import Response
 from iotflow_server.observability.calls import CallObserver, ObservedCall
@@ -43,6 +44,7 @@ class Edge(grpc.GenericRpcHandler):
         self._services: list[grpc.GenericRpcHandler] = []
         self._handlers: dict[str, Handler] = {}
         self._under_way = 0
+        self._garbage = CallGarbage()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -119,6 +121,7 @@ class Edge(grpc.GenericRpcHandler):
 
     def _ended(self, _: Task[None]) -> None:
         self._under_way -= 1
+        self._garbage.call_ended()
         if not self._under_way:
             self._idle.set()
 
