@@ -13,7 +13,7 @@ import typer
 
 from iotflow_server.access.postgres_devices import PostgresDevices
 from iotflow_server.access.registry import RegisteredDevice
-from iotflow_server.migration.archive.checking import compare
+from iotflow_server.migration.archive.checking import compare_archive
 from iotflow_server.migration.archive.manifest import ArchiveError, Manifest, check_files, read_manifest
 from iotflow_server.migration.archive.restoring import owners_of, restore
 from iotflow_server.stores.errors import StoreError
@@ -41,7 +41,7 @@ async def verify_archive(folder: Path, dsn: str) -> None:
     if not dsn:
         return
     async with _opened(dsn, manifest) as store:
-        result = await compare(folder, manifest, store)
+        result = await compare_archive(folder, manifest, store)
     if result.differing:
         _lacking(
             f"PostgreSQL lacks {result.differing:,} of {result.points:,} points, or has them otherwise", result.samples

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,6 +17,9 @@ from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.store import OwnerLookup, TelemetryStore
+
+if TYPE_CHECKING:
+    from iotflow_server.stores.iotdb.tsfiles.history import TsfileHistory
 
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +72,17 @@ def iotdb_history(settings: Settings, sessions: int, stack: AsyncExitStack, owne
     history = IotdbHistory(settings.iotdb, owner_of, sessions)
     stack.callback(history.close)
     return history
+
+
+def tsfile_history(folder: Path, database: str, owner_of: OwnerLookup) -> TsfileHistory:
+    """What the files of a stopped IoTDB hold; all of them are looked into, which takes long.
+
+    :raises StoreRefusedError: they cannot be read such that the result would be what IoTDB held.
+    :raises ValueError: ``database`` is not a path under root.
+    """
+    from iotflow_server.stores.iotdb.tsfiles.history import TsfileHistory
+
+    return TsfileHistory.open(folder, database, owner_of)
 
 
 async def open_stores(stores: Stores, primary: Callable[[], TelemetryStore], stack: AsyncExitStack) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from iotflow_server.config import IotdbSettings
 from iotflow_server.migration.archive.archive import Archives
-from iotflow_server.migration.archive.checking import compare
+from iotflow_server.migration.archive.checking import compare_archive
 from iotflow_server.migration.archive.evidence import ArchiveEvidence
 from iotflow_server.migration.archive.manifest import ArchiveError, check_files, read_manifest
 from iotflow_server.migration.archive.restoring import owners_of, restore
@@ -129,13 +129,13 @@ async def test_an_archive_holds_every_value_and_brings_it_back(
     assert check_files(folder, manifest.files) == []
     assert not list(folder.glob("*.part"))
 
-    assert (await compare(folder, manifest, postgres_store)).differing == len(expected)
+    assert (await compare_archive(folder, manifest, postgres_store)).differing == len(expected)
     await postgres_store.write([point(2, T0, "a", 99.0)])
     filler = postgres_store.filler(2)
     restored = await restore(folder, manifest, filler)
     await filler.close()
     assert (restored.points, restored.refused) == (len(expected), [])
-    found = await compare(folder, manifest, postgres_store)
+    found = await compare_archive(folder, manifest, postgres_store)
     assert (found.differing, [sample.partition(":")[0] for sample in found.samples]) == (1, ["device 2, 'a'"])
     await postgres_store.write([point(2, T0, "a", 1.5)])
     assert await all_of(postgres_store) == expected

@@ -48,7 +48,18 @@ ALLOWED: dict[str, set[str]] = {
     "app": {"composition", "server", "shadow.queries"},
     "workers": {"access", "composition.foundation", "migration", "stores"},
     "demo": {"local"},
-    "cli": {"access", "app", "composition.foundation", "demo", "local", "migration", "server", "stores", "workers"},
+    "cli": {
+        "access",
+        "app",
+        "composition.foundation",
+        "composition.stores",
+        "demo",
+        "local",
+        "migration",
+        "server",
+        "stores",
+        "workers",
+    },
 }
 
 

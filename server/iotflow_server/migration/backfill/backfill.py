@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from iotflow_server.migration.backfill.findings import concerns, fault_findings, refusal_findings
 from iotflow_server.migration.backfill.isolating import RefusedPoint, fill_apart
+from iotflow_server.migration.backfill.joining import joined, values_of
 from iotflow_server.migration.backfill.planner import Counted, chunk_of, device_plans, gathered, parts_of
 from iotflow_server.migration.backfill.read_ahead import read_ahead
 from iotflow_server.migration.backfill.target import Filling, Target
@@ -21,15 +22,11 @@ from iotflow_server.migration.jobs.work import (
     Outcome,
 )
 from iotflow_server.routing.phase import Phase
-from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.errors import StoreRefusedError
 from iotflow_server.stores.history import History, HistoryFault, HistoryPage, Part
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import OwnerLookup
-
-#: Values stored at once, where pages are smaller than that.
-_FILL_VALUES: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class Backfill:
         parts, told = parts_of(chunk), _Told(0, [], [])
         async with (
             self._parts.target.filling({part.device_id for part in parts}) as filling,
-            closing(_together(read_ahead(self._pages(parts)))) as pages,
+            closing(joined(read_ahead(self._pages(parts)))) as pages,
         ):
             async for some in pages:
                 await self._fill(filling, some, told)
@@ -148,31 +145,12 @@ class Backfill:
     async def _fill(self, filling: Filling, pages: Sequence[HistoryPage], told: _Told) -> None:
         batches = [page.batch for page in pages]
         told.faults += (fault for page in pages for fault in page.faults)
-        told.points += sum(map(_values, batches))
+        told.points += sum(map(values_of, batches))
         try:
             await filling.fill(batches)
         except StoreRefusedError:
             for batch in batches:
                 told.refused += (await fill_apart(filling, batch)).refused
-
-
-async def _together(pages: AsyncIterator[HistoryPage]) -> AsyncIterator[list[HistoryPage]]:
-    """Join small pages, which are of many devices."""
-    some: list[HistoryPage] = []
-    values = 0
-    async with closing(pages):
-        async for page in pages:
-            some.append(page)
-            values += _values(page.batch)
-            if values >= _FILL_VALUES:
-                yield some
-                some, values = [], 0
-        if some:
-            yield some
-
-
-def _values(batch: Batch) -> int:
-    return sum(map(len, batch.columns))
 
 
 def _failures(refused: Sequence[RefusedPoint]) -> tuple[Failure, ...]:

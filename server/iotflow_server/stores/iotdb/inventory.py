@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,8 +25,8 @@ _UNCARRIABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
-    """A series as SHOW TIMESERIES lists it."""
+class Listed:
+    """A series as SHOW TIMESERIES lists it; ``deadband`` is empty where it has none."""
 
     path: str
     type: str
@@ -45,11 +45,17 @@ class _Found:
 
 def take_inventory(session: Session, layout: Layout) -> Inventory:
     """List all series under the database."""
+    listed = _listed(session.query(f"SHOW TIMESERIES {layout.database}.**"))
+    return inventory_of(listed, layout, lambda device: _count(session, device))
+
+
+def inventory_of(listed: Iterable[Listed], layout: Layout, count: Callable[[Sequence[str]], int]) -> Inventory:
+    """Sort series by their devices. ``count`` tells the points of a device by the nodes of its path."""
     found = _Found()
-    for listed in _listed(session.query(f"SHOW TIMESERIES {layout.database}.**")):
-        _sort_in(listed, layout, found)
+    for one in listed:
+        _sort_in(one, layout, found)
     for device, paths in found.strangers.items():
-        found.faults.append(_stranger(session, layout, device, paths))
+        found.faults.append(_stranger(count(device), layout, device, paths))
     return Inventory({device: frozenset(names) for device, names in found.devices.items()}, found.faults)
 
 
@@ -59,13 +65,13 @@ def is_carriable(name: str) -> bool:
     return not _UNCARRIABLE.search(name) and len(name.encode()) <= _LONGEST_NAME_BYTES
 
 
-def _listed(answer: Answer) -> Iterator[_Listed]:
+def _listed(answer: Answer) -> Iterator[Listed]:
     if answer.blocks:
         for row in zip(*(answer.texts(name) for name in _COLUMNS), strict=True):
-            yield _Listed(*row)
+            yield Listed(*row)
 
 
-def _sort_in(listed: _Listed, layout: Layout, found: _Found) -> None:
+def _sort_in(listed: Listed, layout: Layout, found: _Found) -> None:
     *device, name = split_path(listed.path)
     place = layout.place(device)
     if place is None:
@@ -80,21 +86,21 @@ def _sort_in(listed: _Listed, layout: Layout, found: _Found) -> None:
         found.faults.append(HistoryFault("LOSSY_ENCODING", listed.path, loss, place.device_id))
 
 
-def _name_fault(listed: _Listed, name: str, device_id: int) -> HistoryFault | None:
+def _name_fault(listed: Listed, name: str, device_id: int) -> HistoryFault | None:
     if is_carriable(name):
         return None
     detail = "its name cannot stand in PostgreSQL: it holds U+0000 or bytes that are not UTF-8, or is very long"
     return HistoryFault("UNCARRIABLE_NAME", listed.path, f"{detail}; copy the series under another name", device_id)
 
 
-def _type_fault(listed: _Listed, device_id: int) -> HistoryFault | None:
+def _type_fault(listed: Listed, device_id: int) -> HistoryFault | None:
     if listed.type in NativeType.__members__:
         return None
     detail = f"its type {listed.type} is not known to this version"
     return HistoryFault("UNCARRIABLE_TYPE", listed.path, f"{detail}; copy it into a series of another type", device_id)
 
 
-def _loss(listed: _Listed) -> str | None:
+def _loss(listed: Listed) -> str | None:
     """Why IoTDB itself may have changed or dropped values of a series, None where it has not."""
     if listed.deadband:
         return f"IoTDB drops points of it (deadband {listed.deadband}); what is left is carried"
@@ -104,8 +110,7 @@ def _loss(listed: _Listed) -> str | None:
     return None
 
 
-def _stranger(session: Session, layout: Layout, device: Sequence[str], paths: Sequence[str]) -> HistoryFault:
-    points = _count(session, device)
+def _stranger(points: int, layout: Layout, device: Sequence[str], paths: Sequence[str]) -> HistoryFault:
     path, series = join_path(device), f"{len(paths)} series with {points} points"
     owner = _nested_in(layout, device)
     if owner is not None:
