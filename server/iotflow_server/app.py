@@ -10,13 +10,12 @@ from iotflow_server.composition.core import Core, core_of
 from iotflow_server.composition.fleet import controller_of, join_fleet
 from iotflow_server.composition.foundation import explained
 from iotflow_server.composition.jobs import start_jobs
-from iotflow_server.composition.queries import engines_of, primary_engine
+from iotflow_server.composition.queries import engines_of, queries_of
 from iotflow_server.composition.results import kept_results
 from iotflow_server.composition.rollups import refresh_rollups
 from iotflow_server.config import Settings
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.server import TelemetryServer
-from iotflow_server.shadow.queries import ShadowedQueries
 
 
 @asynccontextmanager
@@ -66,7 +65,7 @@ async def _server(core: Core, *, is_worker: bool) -> TelemetryServer:
     return TelemetryServer(
         core.settings,
         member.ingest,
-        ShadowedQueries(primary_engine(core), shadow),
+        queries_of(core, shadow),
         core.registry,
         controller_of(core, member),
         jobs.jobs,

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         ge=10,
         description="Ranges in which a store may differ that are kept apart; more become wider ones, device by device.",
     )
+    repair_points_per_second: int = Field(
+        0,
+        ge=0,
+        description="Most points a second that the repair in the background compares, by each process; 0: as many as "
+        "live writes bear. While a transition waits for it nothing holds it back.",
+    )
     initial_phase: Phase | None = Field(
         None,
         description="Phase of a new deployment; unset: PREPARATION where IOTDB_HOST is set, else DECOMMISSIONED.",

@@ -39,6 +39,8 @@ def instance_messages(instances: Sequence[Instance], revision: int) -> list[pb.I
             confirmed=each.confirmed >= revision,
             dirty_ranges=sum(dirt.ranges for dirt in each.dirty.values()),
             stopped=each.stopped,
+            epoch=each.epoch,
+            step=pb.TRANSITION_STEP_UNSPECIFIED if each.step is None else _STEPS[each.step],
         )
         for each in instances
     ]

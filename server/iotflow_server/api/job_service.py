@@ -14,6 +14,7 @@ from iotflow_server.api import job_requests as asked
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.job_messages import finding_message, job_message
 from iotflow_server.api.ports import JobsPort
+from iotflow_server.api.watching import until_drained
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.spec import JobSpec
 
@@ -64,7 +65,7 @@ class JobCalls(MigrationServiceServicer):
     async def WatchJob(self, request: pb.WatchJobRequest, context: Any) -> AsyncIterator[pb.WatchJobResponse]:
         """Return a job whenever it changes, until it has ended or the server drains."""
         async with aclosing(self._jobs.watch(request.job_id)) as jobs:  # type: ignore[type-var]
-            while (job := await self._next(jobs)) is not None:
+            async for job in until_drained(jobs, self._drained):
                 yield pb.WatchJobResponse(job=job_message(job))
 
     async def PauseJob(self, request: pb.PauseJobRequest, context: Any) -> pb.PauseJobResponse:
@@ -104,15 +105,3 @@ class JobCalls(MigrationServiceServicer):
         pace: JobPace = request.pace
         created_by = asked.text_of(request, "created_by", asked.MAX_WHO)
         return await self._jobs.start(spec, asked.pace_of(pace), created_by)
-
-    async def _next(self, jobs: AsyncIterator[Job]) -> Job | None:
-        """The next change; None where there will be none, or the server drains."""
-        coming = asyncio.ensure_future(anext(jobs, None))
-        drained = asyncio.ensure_future(self._drained.wait())
-        try:
-            await asyncio.wait({coming, drained}, return_when=asyncio.FIRST_COMPLETED)
-            return coming.result() if coming.done() else None
-        finally:
-            for task in (coming, drained):
-                task.cancel()
-            await asyncio.gather(coming, drained, return_exceptions=True)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, suppress
 from typing import Any, Final
 
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 from iotflow_server.api.comparison_service import ComparisonCalls
-from iotflow_server.api.encode import store_message
-from iotflow_server.api.instances import PHASES, instance_messages, transition_message
+from iotflow_server.api.instances import PHASES, instance_messages
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.job_service import JobCalls
+from iotflow_server.api.migration_status import SHOWN_JOBS, SHOWN_STATES, gist_of, migration_message
 from iotflow_server.api.ports import Comparisons, JobsPort, MigrationPort
-from iotflow_server.api.times import moment_message
-from iotflow_server.migration.status import Guard, MigrationStatus, PhaseChange, StoreStatus
+from iotflow_server.api.watching import SharedLook, until_drained
+from iotflow_server.migration.jobs.job import Job
+from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.errors import StoreError
 
 MAX_WHO: Final = 200
 MAX_REASON: Final = 1_000
+MIN_EVERY_SECONDS: Final = 1.0
+MAX_EVERY_SECONDS: Final = 60.0
+_EVERY_SECONDS: Final = 2.0
 
 _EXPECTED: Final[dict[int, Phase | None]] = {
     pb.PHASE_UNSPECIFIED: None,
@@ -31,18 +38,33 @@ class MigrationService(JobCalls, ComparisonCalls):
         super().__init__(jobs)
         self._migration = migration
         self._comparisons = comparisons
+        self._looks = SharedLook(self._now)
 
     async def GetMigration(self, request: pb.GetMigrationRequest, context: Any) -> pb.GetMigrationResponse:
         """Where the migration stands."""
-        return pb.GetMigrationResponse(migration=_migration(await self._migration.status()))
+        return pb.GetMigrationResponse(migration=await self._now())
+
+    async def WatchMigration(
+        self, request: pb.WatchMigrationRequest, context: Any
+    ) -> AsyncIterator[pb.WatchMigrationResponse]:
+        """Where it stands, whenever that changes, until the caller or the server ends it."""
+        every = request.every_seconds or _EVERY_SECONDS
+        if not MIN_EVERY_SECONDS <= every <= MAX_EVERY_SECONDS:
+            span = f"{MIN_EVERY_SECONDS:g} to {MAX_EVERY_SECONDS:g} seconds, or 0 for {_EVERY_SECONDS:g}"
+            raise InvalidRequestError(("every_seconds", f"{every:g} is not within {span}"))
+        async with aclosing(self._looks.watch(gist_of, every)) as looks:  # type: ignore[type-var]
+            async for migration in until_drained(looks, self._drained):
+                yield pb.WatchMigrationResponse(migration=migration)
 
     async def AdvancePhase(self, request: pb.AdvancePhaseRequest, context: Any) -> pb.AdvancePhaseResponse:
         """Move to the next phase."""
-        return pb.AdvancePhaseResponse(migration=_migration(await self._migration.advance(**_wish(request))))
+        status = await self._migration.advance(**_wish(request))
+        return pb.AdvancePhaseResponse(migration=await self._message(status))
 
     async def RollBackPhase(self, request: pb.RollBackPhaseRequest, context: Any) -> pb.RollBackPhaseResponse:
         """Move to the phase before."""
-        return pb.RollBackPhaseResponse(migration=_migration(await self._migration.roll_back(**_wish(request))))
+        status = await self._migration.roll_back(**_wish(request))
+        return pb.RollBackPhaseResponse(migration=await self._message(status))
 
     async def ListInstances(self, request: pb.ListInstancesRequest, context: Any) -> pb.ListInstancesResponse:
         """The instances of the fleet."""
@@ -55,6 +77,16 @@ class MigrationService(JobCalls, ComparisonCalls):
             raise InvalidRequestError(("instance_id", "empty; ListInstances names those that there are"))
         status = await self._migration.remove_instance(request.instance_id)
         return pb.RemoveInstanceResponse(instances=instance_messages(status.instances, status.revision))
+
+    async def _now(self) -> pb.Migration:
+        return await self._message(await self._migration.status())
+
+    async def _message(self, status: MigrationStatus) -> pb.Migration:
+        jobs: Sequence[Job] = ()
+        with suppress(StoreError):
+            # They are kept in PostgreSQL; without it the phase is still known.
+            jobs = await self._jobs.list_jobs((), SHOWN_STATES, None, SHOWN_JOBS)
+        return migration_message(status, jobs)
 
 
 def _wish(request: pb.AdvancePhaseRequest | pb.RollBackPhaseRequest) -> dict[str, Any]:
@@ -72,50 +104,3 @@ def _wish(request: pb.AdvancePhaseRequest | pb.RollBackPhaseRequest) -> dict[str
         "reason": request.reason,
         "force": request.force,
     }
-
-
-def _migration(status: MigrationStatus) -> pb.Migration:
-    return pb.Migration(
-        phase=PHASES[status.phase],
-        epoch=status.epoch,
-        stores=map(_store, status.stores),
-        advance_guards=map(_guard, status.advance_guards),
-        roll_back_guards=map(_guard, status.roll_back_guards),
-        history=map(_change, status.history),
-        instances=instance_messages(status.instances, status.revision),
-        transition=transition_message(status),
-    )
-
-
-def _store(status: StoreStatus) -> pb.StoreStatus:
-    return pb.StoreStatus(
-        store=store_message(status.store),
-        reachable=status.reachable,
-        written=status.written,
-        read=status.read,
-        dirty_ranges=status.dirty_ranges,
-        last_error=status.last_error,
-        repaired_points=status.repaired_points,
-        lag_seconds=status.lag_seconds,
-    )
-
-
-def _guard(guard: Guard) -> pb.Guard:
-    return pb.Guard(
-        name=guard.name,
-        satisfied=guard.satisfied,
-        finding=guard.finding,
-        remedy=guard.remedy,
-        forcible=guard.forcible,
-    )
-
-
-def _change(change: PhaseChange) -> pb.PhaseChange:
-    return pb.PhaseChange(
-        epoch=change.epoch,
-        phase=PHASES[change.phase],
-        changed_at=moment_message(change.changed_at),
-        changed_by=change.changed_by,
-        reason=change.reason,
-        forced=change.forced,
-    )

@@ -13,8 +13,8 @@ from iotflow_server.migration.verification.correcting import LockingCorrector
 from iotflow_server.migration.verification.findings import VerificationFindings
 from iotflow_server.migration.verification.reports import VerificationReports
 from iotflow_server.migration.verification.work import Verifications
-from iotflow_server.query.engine import QueryEngine
 from iotflow_server.shadow.mismatches import ShadowMismatches
+from iotflow_server.shadow.question import Reads
 from iotflow_server.shadow.shadow_reads import ShadowReads, Sides
 from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
@@ -42,9 +42,7 @@ def offer_verification(core: Core, jobs: JobParts, history: History) -> None:
         jobs.kinds.offer(kind, work, work.objection)
 
 
-def comparisons(
-    core: Core, jobs: JobParts, engines: Mapping[StoreName, QueryEngine]
-) -> tuple[Comparisons, ShadowReads]:
+def comparisons(core: Core, jobs: JobParts, engines: Mapping[StoreName, Reads]) -> tuple[Comparisons, ShadowReads]:
     """What the edge shows of both, and the shadow reads themselves. ``engines`` answer from one store each."""
     settings, router = core.settings, core.router
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +16,13 @@ from iotflow_server.config import Settings
 from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.first_state import first_state
 from iotflow_server.migration.fleet import FleetState
+from iotflow_server.migration.fleet_figures import FleetFigures
 from iotflow_server.migration.in_flight.marks import WritesInFlight
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.position import PositionFile
 from iotflow_server.migration.postgres_dirty import PostgresDirty
 from iotflow_server.migration.postgres_fleet import PostgresFleet
+from iotflow_server.observability.load import StoreMeter
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.routing.router import Router
 from iotflow_server.stores.name import StoreName
@@ -47,15 +50,28 @@ class Core:
     fleet: PostgresFleet
     file: PositionFile
     known: FleetState
-    journal: DirtyJournal
     dirty: DirtyRanges
+    figures: FleetFigures
     in_flight: WritesInFlight
     locks: DeviceLocks
 
     def lag(self) -> int:
         """In how many ranges the secondary is known to differ."""
         secondary = self.router.phase.secondary
-        return 0 if secondary is None else self.journal.dirt()[secondary].ranges
+        return 0 if secondary is None else self.figures.dirt(secondary).ranges
+
+    def missed(self) -> int:
+        """In how many ranges the secondary has missed writes that instances have on their own disks."""
+        secondary = self.router.phase.secondary
+        return 0 if secondary is None else self.figures.missed(secondary)
+
+    def live_writes(self) -> Mapping[StoreName, Callable[[], float]]:
+        """Seconds that 19 of 20 live writes of each store did not exceed of late."""
+        return {store: partial(_write_p95, meter) for store, meter in self.metrics.meters.items()}
+
+
+def _write_p95(meter: StoreMeter) -> float:
+    return meter.writes.p95
 
 
 async def core_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Core:
@@ -75,15 +91,22 @@ async def core_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
     known, stance = await first_state(fleet, file.read(), settings.first_phase)
     _log.info("phase known", action="phase_known", phase=str(known.phase), epoch=known.epoch)
     kept = (postgres, iotdb_store(settings, known.phase, owner_of))
-    stores = {store.name: ObservedStore(store, metrics.time_store) for store in kept if store is not None}
+    stores = {
+        store.name: ObservedStore(store, metrics.time_store, metrics.points_stored)
+        for store in kept
+        if store is not None
+    }
     journal = DirtyJournal(settings.data_dir / "dirty.sqlite", settings.max_dirty_ranges)
     stack.callback(journal.close)
     dirty = DirtyRanges(journal, PostgresDirty(postgres.pool, file.instance_id(), settings.max_dirty_ranges))
+    figures = FleetFigures(
+        file.instance_id(), dirty, fleet, metrics.loads, silence_seconds=settings.instance_silence_seconds
+    )
     in_flight = WritesInFlight(settings.data_dir / "in_flight.sqlite")
     stack.callback(in_flight.close)
     locks = DeviceLocks(postgres.pool)
     router = Router(stance, stores, dirty, locks, in_flight, settings.secondary_patience_seconds)
-    _watch(metrics, router, journal, stores)
+    _watch(metrics, router, figures, stores)
     registry, begin = registry_of(settings, postgres, router, stack)
     await open_stores(stores, router.primary, stack)
     if known.epoch == 0:
@@ -100,18 +123,14 @@ async def core_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
         fleet=fleet,
         file=file,
         known=known,
-        journal=journal,
         dirty=dirty,
+        figures=figures,
         in_flight=in_flight,
         locks=locks,
     )
 
 
-def _watch(metrics: Metrics, router: Router, journal: DirtyJournal, stores: Stores) -> None:
+def _watch(metrics: Metrics, router: Router, figures: FleetFigures, stores: Stores) -> None:
     metrics.watch_phase(lambda: router.phase)
     for name in stores:
-        metrics.watch_dirty_ranges(name, partial(_dirty_ranges, journal, name))
-
-
-def _dirty_ranges(journal: DirtyJournal, store: StoreName) -> int:
-    return journal.dirt()[store].ranges
+        metrics.watch_dirt(name, partial(figures.dirt, name))

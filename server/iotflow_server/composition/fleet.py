@@ -11,7 +11,10 @@ from iotflow_server.migration.archive.evidence import ArchiveEvidence
 from iotflow_server.migration.backfill.evidence import BackfillEvidence
 from iotflow_server.migration.controller import MigrationController
 from iotflow_server.migration.jobs.job_table import JobTable
+from iotflow_server.migration.jobs.strain import LiveStrain
+from iotflow_server.migration.repair_pace import RepairPace
 from iotflow_server.migration.repairer import Repairer
+from iotflow_server.migration.schema_evidence import SchemaEvidence
 from iotflow_server.migration.verification.evidence import ComparisonEvidence
 from iotflow_server.routing.fence import Fence
 from iotflow_server.stores.postgres.stream_writers import StreamWriters
@@ -22,7 +25,6 @@ class Member:
     """An instance that takes writes and follows the phase."""
 
     ingest: Ingest
-    repairer: Repairer
     agent: FleetAgent
 
     def epoch(self) -> int:
@@ -36,7 +38,7 @@ async def join_fleet(core: Core) -> Member:
     fence = Fence(StreamWriters(core.postgres.pool), lambda: router.phase)
     ingest = Ingest(router, fence, settings.max_inflight_bytes)
     core.metrics.watch_inflight_bytes(lambda: ingest.budget.used)
-    repairer = Repairer(router, core.journal, core.dirty.shared, core.locks)
+    repairer = _repairer(core)
     agent = FleetAgent(
         core.fleet,
         core.file,
@@ -45,6 +47,7 @@ async def join_fleet(core: Core) -> Member:
         core.dirty,
         ingest.quiesced,
         repairer,
+        core.figures,
         name=settings.known_as,
         patience_seconds=settings.transition_patience_seconds,
     )
@@ -57,24 +60,33 @@ async def join_fleet(core: Core) -> Member:
     core.stack.push_async_callback(ingest.stop)
     repairer.start()
     core.stack.push_async_callback(repairer.stop)
-    return Member(ingest, repairer, agent)
+    return Member(ingest, agent)
+
+
+def _repairer(core: Core) -> Repairer:
+    settings, router = core.settings, core.router
+    strain = LiveStrain(core.live_writes(), lambda: 0, settings.job_max_write_seconds, 0)
+    pace = RepairPace(settings.repair_points_per_second, strain, lambda: router.stance.needs_both)
+    return Repairer(router, core.dirty.local, core.dirty.shared, core.locks, pace, core.metrics.points_repaired)
 
 
 def controller_of(core: Core, member: Member) -> MigrationController:
     """What an operator moves the phase by, with the evidence that its guards look at."""
     settings, pool = core.settings, core.postgres.pool
+    comparisons = ComparisonEvidence(pool, settings.guard_hours, is_required=settings.require_verification)
     evidence = (
+        SchemaEvidence(pool),
         BackfillEvidence(JobTable(pool), member.epoch, is_required=settings.require_backfill),
-        ComparisonEvidence(pool, settings.guard_hours, is_required=settings.require_verification),
+        comparisons,
         ArchiveEvidence(JobTable(pool), member.epoch),
     )
     return MigrationController(
         member.agent,
         core.fleet,
         core.router,
-        core.journal,
-        member.repairer,
+        core.figures,
         core.stores,
         evidence,
+        comparisons.mismatches,
         silence_seconds=settings.instance_silence_seconds,
     )

@@ -40,7 +40,6 @@ def start_jobs(core: Core, member: Member) -> JobParts:
 
 def _parts(core: Core, member: Member) -> JobParts:
     settings, metrics = core.settings, core.metrics
-    p95 = {store: lambda recent=recent: recent.p95 for store, recent in metrics.recent_writes.items()}
 
     def show(job: Job) -> None:
         done, total, rate = job.progress.points_done, job.progress.points_total, job.progress.points_per_second
@@ -50,7 +49,7 @@ def _parts(core: Core, member: Member) -> JobParts:
         core.postgres.pool,
         member.agent.instance_id,
         member.epoch,
-        LiveStrain(p95, core.lag, settings.job_max_write_seconds, settings.job_max_dirty_ranges),
+        LiveStrain(core.live_writes(), core.missed, settings.job_max_write_seconds, settings.job_max_dirty_ranges),
         show,
         lease_seconds=settings.job_lease_seconds,
         settings=RunSettings(settings.job_workers, settings.job_tries),

@@ -8,18 +8,22 @@ from functools import partial
 from iotflow_server.composition.core import Core
 from iotflow_server.config import Settings
 from iotflow_server.query.engine import QueryEngine
+from iotflow_server.query.observed import ObservedQueries
+from iotflow_server.shadow.queries import ShadowedQueries
+from iotflow_server.shadow.shadow_reads import ShadowReads
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import TelemetryStore
 
 
-def primary_engine(core: Core) -> QueryEngine:
-    """Answers from the store that reads come from."""
-    return _engine(core.settings, core.router.primary)
+def queries_of(core: Core, shadow: ShadowReads) -> ObservedQueries:
+    """Answers callers from the store that reads come from."""
+    return ObservedQueries(ShadowedQueries(_engine(core.settings, core.router.primary), shadow), core.metrics.read_took)
 
 
-def engines_of(core: Core) -> Mapping[StoreName, QueryEngine]:
+def engines_of(core: Core) -> Mapping[StoreName, ObservedQueries]:
     """One for each store, which answers from it alone."""
-    return {name: _engine(core.settings, partial(_self, store)) for name, store in core.stores.items()}
+    engines = {name: _engine(core.settings, partial(_self, store)) for name, store in core.stores.items()}
+    return {name: ObservedQueries(engine, core.metrics.read_took) for name, engine in engines.items()}
 
 
 def _engine(settings: Settings, store: Callable[[], TelemetryStore]) -> QueryEngine:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final
 
 import structlog
 
-from iotflow_server.migration.dirt import Dirt
 from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.fleet import FleetState, Step, Transition
+from iotflow_server.migration.fleet_figures import FleetFigures
 from iotflow_server.migration.fleet_sql import CHANNEL
 from iotflow_server.migration.position import Position, PositionFile
 from iotflow_server.migration.postgres_fleet import PostgresFleet
@@ -44,6 +44,7 @@ class FleetAgent:
         dirty: DirtyRanges,
         quiesced: Quiesced,
         repairer: Repairer,
+        figures: FleetFigures,
         *,
         name: str,
         patience_seconds: float,
@@ -51,7 +52,7 @@ class FleetAgent:
         """``patience_seconds``: a step that may be undone is, after so long."""
         self.state = state
         self.instance_id = file.instance_id()
-        self._shared_dirt: Mapping[StoreName, Dirt] = dict.fromkeys(StoreName, Dirt())
+        self._figures = figures
         self._fleet = fleet
         self._file = file
         self._router = router
@@ -98,7 +99,7 @@ class FleetAgent:
         async with self._ticking:
             if not self._is_known:
                 await self._join()
-            found = await self._fleet.beat(self.instance_id, self._dirty.local.dirt())
+            found = await self._fleet.beat(self.instance_id, self._figures.pulse(self.state))
             if found is None:
                 self._is_known = False
                 await self._join()
@@ -106,13 +107,7 @@ class FleetAgent:
             await self._follow(found)
             await self._confirm()
             await self._drive()
-            await self.shared_dirt_now()
-
-    async def shared_dirt_now(self) -> Mapping[StoreName, Dirt]:
-        """What all instances have recorded in PostgreSQL; while it is away, what it was last."""
-        with suppress(StoreError):
-            self._shared_dirt = await self._dirty.shared.dirt()
-        return self._shared_dirt
+            await self._figures.look()
 
     def wake(self) -> None:
         """Look at once."""
@@ -224,7 +219,7 @@ class FleetAgent:
 
     async def _say_goodbye(self) -> None:
         dirt = self._dirty.local.dirt()
-        await self._fleet.stop(self.instance_id, dirt)
+        await self._fleet.stop(self.instance_id, self._figures.pulse(self.state))
         if self.state.phase.reads_from(StoreName.POSTGRES) and not any(each.ranges for each in dirt.values()):
             # It cannot start again without PostgreSQL, which then tells it the phase.
             await asyncio.to_thread(self._file.write, Position(self.state.epoch, 0, self.state.stance, left=True))

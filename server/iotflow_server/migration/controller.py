@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
 from iotflow_server.migration.agent import FleetAgent
-from iotflow_server.migration.dirt import total
 from iotflow_server.migration.evidence import Evidence, guards_by
 from iotflow_server.migration.fleet import Instance, Step, Transition, Wish
+from iotflow_server.migration.fleet_figures import FleetFigures
 from iotflow_server.migration.guards import Findings, guards_between, reachable_error
-from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.postgres_fleet import PostgresFleet
-from iotflow_server.migration.repairer import Repairer
 from iotflow_server.migration.status import (
     Guard,
     GuardsUnsatisfiedError,
@@ -35,6 +33,9 @@ from iotflow_server.stores.store import TelemetryStore
 #: A caller is answered after so long although the transition is not over: it waits for an instance, and goes on.
 LONGEST_WAIT_SECONDS: Final = 60.0
 
+#: Counts the reads that both stores answered differently of late; may raise StoreError.
+CountMismatches = Callable[[], Awaitable[int]]
+
 
 class MigrationController:
     """What an operator may ask of any instance."""
@@ -44,10 +45,10 @@ class MigrationController:
         agent: FleetAgent,
         fleet: PostgresFleet,
         router: Router,
-        journal: DirtyJournal,
-        repairer: Repairer,
+        figures: FleetFigures,
         stores: Mapping[StoreName, TelemetryStore],
-        evidence: Sequence[Evidence] = (),
+        evidence: Sequence[Evidence],
+        mismatches: CountMismatches,
         *,
         silence_seconds: float,
     ) -> None:
@@ -55,16 +56,18 @@ class MigrationController:
         self._agent = agent
         self._fleet = fleet
         self._router = router
-        self._journal = journal
-        self._repairer = repairer
+        self._figures = figures
         self._stores = stores
         self._evidence = evidence
+        self._mismatches = mismatches
         self._silence = silence_seconds
 
     async def status(self) -> MigrationStatus:
         """Where the migration stands now."""
         phase, state = self._router.phase, self._agent.state
-        findings, history = await asyncio.gather(self._findings(), self._history())
+        findings, history, mismatches = await asyncio.gather(
+            self._findings(), self._history(), self._shadow_mismatches()
+        )
         instances = findings.instances
         moving = state.under_way
         return MigrationStatus(
@@ -78,13 +81,8 @@ class MigrationController:
             instances=instances,
             transition=moving,
             waits_for="" if moving is None else self._waits_for(moving, instances),
+            shadow_mismatches=mismatches,
         )
-
-    async def instances(self) -> tuple[Instance, ...]:
-        """All instances of the fleet; nothing while PostgreSQL is away."""
-        with suppress(StoreError):
-            return await self._fleet.instances()
-        return ()
 
     async def remove_instance(self, instance_id: str) -> MigrationStatus:
         """Say that an instance is dead.
@@ -157,15 +155,8 @@ class MigrationController:
         return (*guards_between(current, target, findings), *await guards_by(self._evidence, current, target))
 
     async def _findings(self) -> Findings:
-        errors, instances, shared = await asyncio.gather(
-            self._errors(), self.instances(), self._agent.shared_dirt_now()
-        )
-        others = [each for each in instances if each.id != self._agent.instance_id]
-        own = self._journal.dirt()
-        dirty = {
-            store: total([own[store], shared[store], *(other.dirty[store] for other in others)]) for store in StoreName
-        }
-        return Findings(errors, dirty, instances, self._silence)
+        errors, instances = await asyncio.gather(self._errors(), self._figures.look())
+        return Findings(errors, {store: self._figures.dirt(store) for store in StoreName}, instances, self._silence)
 
     def _waits_for(self, moving: Transition, instances: Sequence[Instance]) -> str:
         late = [
@@ -181,6 +172,11 @@ class MigrationController:
             return tuple(await self._fleet.history(100))
         return ()
 
+    async def _shadow_mismatches(self) -> int | None:
+        with suppress(StoreError):
+            return await self._mismatches()
+        return None
+
     async def _errors(self) -> dict[StoreName, str]:
         errors = await asyncio.gather(*(reachable_error(self._stores.get(name)) for name in StoreName))
         return dict(zip(StoreName, errors, strict=True))
@@ -191,8 +187,6 @@ class MigrationController:
             reachable=not findings.errors[name],
             written=phase.writes_to(name),
             read=phase.reads_from(name),
-            dirty_ranges=findings.dirty[name].ranges,
-            lag_seconds=findings.dirty[name].lag_seconds,
             last_error=findings.errors[name],
-            repaired_points=self._repairer.repaired[name],
+            figures=self._figures.of(name),
         )

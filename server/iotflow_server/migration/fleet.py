@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from iotflow_server.migration.dirt import Dirt
+from iotflow_server.migration.pulse import StoreFigures
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.stance import Promise, Stance
 from iotflow_server.stores.name import StoreName
@@ -113,8 +114,8 @@ class FleetState:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A process that serves the deployment. ``silent_seconds`` are by the clock of PostgreSQL, and ``dirty`` is
-    what it has recorded on its own disk.
+    """A process that serves the deployment, as it was heard of last. ``silent_seconds`` are by the clock of PostgreSQL,
+    ``epoch`` and ``step`` those that it acts by.
 
     ``stopped``: it ended in good order, and what it had on its disk then is all.
     """
@@ -124,5 +125,13 @@ class Instance:
     started_at: datetime
     silent_seconds: float
     confirmed: int
-    dirty: Mapping[StoreName, Dirt]
     stopped: bool
+    epoch: int
+    #: None where no transition is under way.
+    step: Step | None
+    stores: Mapping[StoreName, StoreFigures]
+
+    @property
+    def dirty(self) -> dict[StoreName, Dirt]:
+        """What it has recorded on its own disk."""
+        return {store: figures.dirt for store, figures in self.stores.items()}

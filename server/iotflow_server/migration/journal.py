@@ -26,10 +26,13 @@ CREATE TABLE IF NOT EXISTS dirty_ranges (
     device_id INTEGER,
     start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL,
-    noted_at REAL NOT NULL
+    noted_at REAL NOT NULL,
+    points INTEGER NOT NULL DEFAULT 0
 ) STRICT
 """
-_COLUMNS: Final = "id, store, device_id, start_us, end_us, noted_at"
+#: Files of an earlier version lack it.
+_ADD_POINTS: Final = "ALTER TABLE dirty_ranges ADD COLUMN points INTEGER NOT NULL DEFAULT 0"
+_COLUMNS: Final = "id, store, device_id, start_us, end_us, noted_at, points"
 _MOST: Final = 10_000
 
 
@@ -45,6 +48,9 @@ class DirtyJournal:
         self._lock = threading.Lock()
         self._claimed: int | None = None
         self._connection = open_durable(path, _SCHEMA)
+        self._complete_schema()
+        #: Points noted in an entry since it was recorded, by its id; only here.
+        self._noted: dict[int, int] = {}
         self._entries: dict[int, Entry] = {}
         self._by_device: dict[tuple[StoreName, int | None], dict[int, Entry]] = {}
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM dirty_ranges ORDER BY id")
@@ -60,7 +66,8 @@ class DirtyJournal:
         now = time.time()
         found: dict[StoreName, list[Dirt]] = {store: [] for store in StoreName}
         for entry in list(self._entries.values()):
-            found[entry.store].append(Dirt(1, max(now - entry.noted_at, 0.0)))
+            points = entry.range.points + self._noted.get(entry.id, 0)
+            found[entry.store].append(Dirt(1, max(now - entry.noted_at, 0.0), points))
         return {store: total(parts) for store, parts in found.items()}
 
     async def count(self, store: StoreName) -> int:
@@ -69,7 +76,7 @@ class DirtyJournal:
 
     async def add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
         """Return once the ranges are durable. One that lies within a recorded range is recorded already."""
-        new = [dirty for dirty in ranges if not self._covers(store, dirty)]
+        new = [dirty for dirty in ranges if not self._is_noted(store, dirty)]
         if new:
             await asyncio.to_thread(self._add, store, new)
 
@@ -99,8 +106,7 @@ class DirtyJournal:
 
     async def shrink(self, entry: Entry, start: int) -> Entry:
         """Record that the claimed range is repaired up to ``start``; return what remains."""
-        rest = DirtyRange(entry.range.device_id, TimeRange(start, entry.range.time_range.end))
-        remains = replace(entry, range=rest)
+        remains = replace(entry, range=entry.range.beyond(start))
         await asyncio.to_thread(self._update, remains)
         return remains
 
@@ -120,9 +126,13 @@ class DirtyJournal:
         found = self._by_device.get((store, device_id), {})
         return [entry for entry in list(found.values()) if entry.id != self._claimed]
 
-    def _covers(self, store: StoreName, dirty: DirtyRange) -> bool:
-        candidates = self._unclaimed(store, dirty.device_id) + self._unclaimed(store, None)
-        return any(_contains(entry.range.time_range, dirty.time_range) for entry in candidates)
+    def _is_noted(self, store: StoreName, dirty: DirtyRange) -> bool:
+        """Whether a recorded range covers this one; its points are counted there."""
+        for entry in self._unclaimed(store, dirty.device_id) + self._unclaimed(store, None):
+            if _contains(entry.range.time_range, dirty.time_range):
+                self._noted[entry.id] = self._noted.get(entry.id, 0) + dirty.points
+                return True
+        return False
 
     def _add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
         with self._lock:
@@ -146,6 +156,9 @@ class DirtyJournal:
         with self._connection:
             self._connection.executemany("DELETE FROM dirty_ranges WHERE id = ?", [(entry.id,) for entry in old])
             added = [self._insert(entry) for entry in new]
+        noted = sum(self._noted.pop(entry.id, 0) for entry in old)
+        if added and noted:
+            self._noted[added[0].id] = noted
         for entry in old:
             self._entries.pop(entry.id, None)
             self._by_device.get((entry.store, entry.range.device_id), {}).pop(entry.id, None)
@@ -159,8 +172,8 @@ class DirtyJournal:
     def _insert(self, entry: Entry) -> Entry:
         dirty = entry.range
         cursor = self._connection.execute(
-            "INSERT INTO dirty_ranges (store, device_id, start_us, end_us, noted_at) VALUES (?, ?, ?, ?, ?)",
-            (entry.store.value, dirty.device_id, dirty.time_range.start, dirty.time_range.end, entry.noted_at),
+            f"INSERT INTO dirty_ranges ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?)",
+            (entry.store.value, dirty.device_id, *_bounds(dirty), entry.noted_at, dirty.points),
         )
         if cursor.lastrowid is None:
             raise sqlite3.DatabaseError("no row id for a dirty range")
@@ -169,14 +182,24 @@ class DirtyJournal:
     def _update(self, entry: Entry) -> None:
         with self._lock, self._connection:
             self._connection.execute(
-                "UPDATE dirty_ranges SET start_us = ? WHERE id = ?", (entry.range.time_range.start, entry.id)
+                "UPDATE dirty_ranges SET start_us = ?, points = ? WHERE id = ?",
+                (entry.range.time_range.start, entry.range.points, entry.id),
             )
             self._remember(entry)
 
+    def _complete_schema(self) -> None:
+        if "points" not in {row[1] for row in self._connection.execute("PRAGMA table_info(dirty_ranges)")}:
+            with self._connection:
+                self._connection.execute(_ADD_POINTS)
 
-def _entry(row: tuple[int, str, int | None, int, int, float]) -> Entry:
-    identity, store, device_id, start, end, noted_at = row
-    return Entry(identity, StoreName(store), DirtyRange(device_id, TimeRange(start, end)), noted_at=noted_at)
+
+def _entry(row: tuple[int, str, int | None, int, int, float, int]) -> Entry:
+    identity, store, device_id, start, end, noted_at, points = row
+    return Entry(identity, StoreName(store), DirtyRange(device_id, TimeRange(start, end), points), noted_at=noted_at)
+
+
+def _bounds(dirty: DirtyRange) -> tuple[int, int]:
+    return dirty.time_range.start, dirty.time_range.end
 
 
 def _contains(outer: TimeRange, inner: TimeRange) -> bool:

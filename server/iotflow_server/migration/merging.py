@@ -18,7 +18,7 @@ def widened(dirty: DirtyRange) -> DirtyRange:
     """A range from one multiple of the grain to another."""
     start = dirty.time_range.start // GRAIN * GRAIN
     end = -(-dirty.time_range.end // GRAIN) * GRAIN
-    return DirtyRange(dirty.device_id, TimeRange(max(start, MIN_TIMESTAMP), min(end, MAX_TIMESTAMP)))
+    return DirtyRange(dirty.device_id, TimeRange(max(start, MIN_TIMESTAMP), min(end, MAX_TIMESTAMP)), dirty.points)
 
 
 def merged(entries: Iterable[Entry]) -> list[Entry]:
@@ -43,7 +43,7 @@ def one_by_device(entries: Sequence[Entry]) -> list[Entry]:
 
 def one_for_all(entries: Sequence[Entry]) -> list[Entry]:
     """One entry for every device."""
-    return one_by_device([replace(e, range=DirtyRange(None, e.range.time_range)) for e in entries])
+    return one_by_device([replace(e, range=replace(e.range, device_id=None)) for e in entries])
 
 
 def bounded(ranges: Sequence[DirtyRange], most: int) -> Sequence[DirtyRange]:
@@ -66,7 +66,7 @@ def _start(time_range: TimeRange) -> int:
 def _joined(one: Entry, other: Entry) -> Entry:
     start = min(one.range.time_range.start, other.range.time_range.start)
     end = max(one.range.time_range.end, other.range.time_range.end)
-    joined = DirtyRange(one.range.device_id, TimeRange(start, end))
+    joined = DirtyRange(one.range.device_id, TimeRange(start, end), one.range.points + other.range.points)
     return replace(one, range=joined, noted_at=min(one.noted_at, other.noted_at))
 
 

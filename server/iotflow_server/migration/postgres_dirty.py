@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from iotflow_server.migration.dirt import Dirt
 from iotflow_server.migration.dirty_book import Entry
+from iotflow_server.migration.noted_points import NotedPoints
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
@@ -19,24 +21,28 @@ CLAIM_SECONDS: Final = 60
 _LONG_SECONDS: Final = 24 * 3600.0
 #: -infinity, as PostgreSQL has it.
 _ALWAYS: Final = EPOCH_SHIFT - 2**63
-_NONE: Final = "INSERT 0 0"
 
 #: A range is recorded already if a range that nobody has claimed covers it: a later claim reads after this statement.
 _ADD: Final = """
-INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, written_since, noted_at)
-SELECT $1, device_id, starts_at, ends_at, $5, coalesce($6, now())
-FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[]) AS added (device_id, starts_at, ends_at)
+INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, written_since, noted_at, points)
+SELECT $1, device_id, starts_at, ends_at, $5, coalesce($6, now()), points
+FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[], $7::bigint[])
+    AS added (device_id, starts_at, ends_at, points)
 WHERE NOT EXISTS (
     SELECT FROM dirty_ranges AS known
     WHERE known.store = $1 AND (known.device_id = added.device_id OR known.device_id IS NULL)
         AND known.starts_at <= added.starts_at AND known.ends_at >= added.ends_at
         AND known.claimed_by IS NULL AND known.written_since IS NULL
 )
+RETURNING points
 """
 _DIRT: Final = """
-SELECT store, ranges, CASE WHEN isfinite(oldest) THEN extract(epoch FROM clock_timestamp() - oldest)::float8
+SELECT store, ranges, points, CASE WHEN isfinite(oldest) THEN extract(epoch FROM clock_timestamp() - oldest)::float8
     ELSE 'infinity' END AS lag_seconds
-FROM (SELECT store, count(*) AS ranges, min(noted_at) AS oldest FROM dirty_ranges GROUP BY store) AS noted
+FROM (
+    SELECT store, count(*) AS ranges, sum(points)::bigint AS points, min(noted_at) AS oldest
+    FROM dirty_ranges GROUP BY store
+) AS noted
 """
 #: Too many ranges become one for each device, and with too many devices one for all.
 _COUNT_FREE: Final = "SELECT count(*) FROM dirty_ranges WHERE store = $1 AND claimed_by IS NULL"
@@ -44,8 +50,8 @@ _WIDEN: Final = """
 WITH free AS (
     DELETE FROM dirty_ranges WHERE store = $1 AND claimed_by IS NULL RETURNING *
 )
-INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, noted_at)
-SELECT $1, CASE WHEN $2 THEN device_id END, min(starts_at), max(ends_at), min(noted_at) FROM free
+INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, noted_at, points)
+SELECT $1, CASE WHEN $2 THEN device_id END, min(starts_at), max(ends_at), min(noted_at), sum(points) FROM free
 GROUP BY CASE WHEN $2 THEN device_id END
 """
 _CLAIM: Final = """
@@ -62,12 +68,12 @@ UPDATE dirty_ranges SET claimed_by = $1 WHERE range_id = (
             SELECT FROM instances WHERE CASE $3 WHEN 'iotdb' THEN dirty_iotdb ELSE dirty_postgres END > 0
         ))
     ORDER BY store <> $3, range_id LIMIT 1 FOR UPDATE SKIP LOCKED
-) RETURNING range_id, store, device_id, starts_at, ends_at, written_since
+) RETURNING range_id, store, device_id, starts_at, ends_at, written_since, points
 """
 _OWN: Final = "WHERE range_id = $1 AND claimed_by = $2"
 _RELEASE: Final = f"UPDATE dirty_ranges SET claimed_by = NULL {_OWN}"
 _RELEASE_ALL: Final = "UPDATE dirty_ranges SET claimed_by = NULL WHERE claimed_by = $1"
-_SHRINK: Final = f"UPDATE dirty_ranges SET starts_at = $3 {_OWN}"
+_SHRINK: Final = f"UPDATE dirty_ranges SET starts_at = $3, points = $4 {_OWN}"
 _DELETE: Final = f"DELETE FROM dirty_ranges {_OWN} RETURNING noted_at"
 _WRITTEN_SINCE: Final = """
 SELECT device_id, min(timestamp) AS first, max(timestamp) AS last FROM (
@@ -85,6 +91,7 @@ class PostgresDirty:
         self._pool = pool
         self._most = most
         self._instance_id = instance_id
+        self._noted = NotedPoints()
 
     async def begin(self) -> None:
         """Give back what this instance had claimed before it was started anew."""
@@ -93,14 +100,22 @@ class PostgresDirty:
     async def add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
         """Return once the ranges are durable."""
         async with self._pool.connection() as connection, transaction(connection):
-            if await _add(connection, store, ranges):
+            added = await _add(connection, store, ranges)
+            if added:
                 await self._bound(connection, store)
+        self._noted.add(store, sum(dirty.points for dirty in ranges) - sum(added))
 
     async def dirt(self) -> dict[StoreName, Dirt]:
         """How much is dirty, by store."""
         async with self._pool.connection() as connection:
-            found = {row["store"]: Dirt(row["ranges"], row["lag_seconds"]) for row in await connection.fetch(_DIRT)}
-        return {store: found.get(store.value, Dirt()) for store in StoreName}
+            rows = {row["store"]: row for row in await connection.fetch(_DIRT)}
+        found = {store: _dirt(rows[store.value]) if store.value in rows else Dirt() for store in StoreName}
+        self._noted.follow({store: dirt.ranges for store, dirt in found.items()})
+        return found
+
+    def noted_points(self, store: StoreName) -> int:
+        """Points that this instance's writes have noted in ranges that were recorded already: an estimate."""
+        return self._noted.of(store)
 
     async def count(self, store: StoreName) -> int:
         """Ranges in which a store may differ."""
@@ -119,9 +134,9 @@ class PostgresDirty:
 
     async def shrink(self, entry: Entry, start: int) -> Entry:
         """Record that a range is repaired up to ``start``."""
-        await self._execute(_SHRINK, entry.id, self._instance_id, start)
-        rest = TimeRange(start, entry.range.time_range.end)
-        return Entry(entry.id, entry.store, DirtyRange(entry.range.device_id, rest), entry.written_since)
+        rest = entry.range.beyond(start)
+        await self._execute(_SHRINK, entry.id, self._instance_id, start, rest.points)
+        return replace(entry, range=rest)
 
     async def split(self, entry: Entry, parts: Sequence[DirtyRange]) -> None:
         """Replace a range by parts, all or nothing."""
@@ -159,16 +174,21 @@ async def _add(
     ranges: Sequence[DirtyRange],
     written_since: int | None = None,
     noted_at: int | None = None,
-) -> bool:
-    """Add what is not recorded yet; whether there was any."""
+) -> list[int]:
+    """Add what is not recorded yet; return the points of each range that was added."""
     devices = [dirty.device_id for dirty in ranges]
     starts = [dirty.time_range.start for dirty in ranges]
     ends = [dirty.time_range.end for dirty in ranges]
-    return str(await connection.execute(_ADD, store.value, devices, starts, ends, written_since, noted_at)) != _NONE
+    points = [dirty.points for dirty in ranges]
+    rows = await connection.fetch(_ADD, store.value, devices, starts, ends, written_since, noted_at, points)
+    return [row["points"] for row in rows]
+
+
+def _dirt(row: Any) -> Dirt:
+    return Dirt(row["ranges"], row["lag_seconds"], row["points"])
 
 
 def _entry(row: Any) -> Entry:
     time_range = TimeRange(row["starts_at"], row["ends_at"])
-    return Entry(
-        row["range_id"], StoreName(row["store"]), DirtyRange(row["device_id"], time_range), row["written_since"]
-    )
+    dirty = DirtyRange(row["device_id"], time_range, row["points"])
+    return Entry(row["range_id"], StoreName(row["store"]), dirty, row["written_since"])

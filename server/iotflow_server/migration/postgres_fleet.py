@@ -6,8 +6,9 @@ of all that are there when the next step begins.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import Any, Final
 
 from iotflow_server.migration import fleet_sql as sql
@@ -15,7 +16,9 @@ from iotflow_server.migration.dirt import Dirt
 from iotflow_server.migration.fleet import FleetState, Instance, Step, Transition, Wish
 from iotflow_server.migration.fleet_marks import marks_of_flip, marks_of_removal
 from iotflow_server.migration.postgres_dirty import mark_everything
+from iotflow_server.migration.pulse import Pulse, StoreFigures
 from iotflow_server.migration.status import InstanceHeardError, PhaseChange, UnknownInstanceError
+from iotflow_server.observability.load import StoreLoad
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.clock import datetime_of
@@ -47,10 +50,10 @@ class PostgresFleet:
             was_known = bool(await connection.fetchval(sql.JOIN, instance_id, name))
             return await _known(connection), was_known
 
-    async def beat(self, instance_id: str, dirty: Mapping[StoreName, Dirt]) -> FleetState | None:
+    async def beat(self, instance_id: str, pulse: Pulse) -> FleetState | None:
         """Say that an instance lives; return where the fleet stands, None where the instance was removed."""
         async with self._pool.connection() as connection:
-            if await connection.execute(sql.BEAT, instance_id, *_figures(dirty)) != "UPDATE 1":
+            if not await connection.fetchval(sql.BEAT, instance_id, *_told(pulse)):
                 return None
             return await _known(connection)
 
@@ -59,10 +62,10 @@ class PostgresFleet:
         async with self._pool.connection() as connection:
             await connection.execute(sql.CONFIRM, instance_id, revision)
 
-    async def stop(self, instance_id: str, dirty: Mapping[StoreName, Dirt]) -> None:
+    async def stop(self, instance_id: str, pulse: Pulse) -> None:
         """Say that an instance has ended in good order. It still takes part."""
         async with self._locked() as connection:
-            await connection.execute(sql.BEAT, instance_id, *_figures(dirty))
+            await connection.execute(sql.BEAT, instance_id, *_told(pulse))
             await connection.execute(sql.STOP, instance_id)
 
     async def leave(self, instance_id: str) -> None:
@@ -194,11 +197,35 @@ def _instance(row: Any) -> Instance:
         started_at=datetime_of(row["started_at"]),
         silent_seconds=row["silent_seconds"],
         confirmed=row["confirmed"],
-        dirty={store: Dirt(row[f"dirty_{store}"], row[f"lag_{store}"]) for store in StoreName},
         stopped=row["stopped"],
+        epoch=row["epoch"],
+        step=Step(row["step"]) if row["step"] else None,
+        stores=_stores(row),
     )
 
 
-def _figures(dirty: Mapping[StoreName, Dirt]) -> tuple[int, float, int, float]:
-    iotdb, postgres = dirty[StoreName.IOTDB], dirty[StoreName.POSTGRES]
-    return iotdb.ranges, iotdb.lag_seconds, postgres.ranges, postgres.lag_seconds
+def _stores(row: Any) -> dict[StoreName, StoreFigures]:
+    told = {each["store"]: each for each in row["stores"]}
+    return {store: _figures(row, store, told.get(store.value)) for store in StoreName}
+
+
+def _figures(row: Any, store: StoreName, told: Any) -> StoreFigures:
+    if told is None:
+        return StoreFigures(Dirt(row[f"dirty_{store}"], row[f"lag_{store}"]))
+    return StoreFigures(
+        Dirt(row[f"dirty_{store}"], row[f"lag_{store}"], told["dirty_points"]),
+        StoreLoad(*(told[each.name] for each in fields(StoreLoad))),
+    )
+
+
+def _told(pulse: Pulse) -> Iterator[Any]:
+    """The parameters of a heartbeat, after the instance's id."""
+    for store in (StoreName.IOTDB, StoreName.POSTGRES):
+        dirt = pulse.stores[store].dirt
+        yield from (dirt.ranges, dirt.lag_seconds)
+    yield from (pulse.epoch, pulse.step)
+    yield [store.value for store in pulse.stores]
+    told = list(pulse.stores.values())
+    yield [each.dirt.points for each in told]
+    for figure in fields(StoreLoad):
+        yield [getattr(each.load, figure.name) for each in told]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
@@ -12,6 +12,7 @@ import structlog
 
 from iotflow_server.migration.dirty_book import DirtyBook, Entry
 from iotflow_server.migration.postgres_dirty import PostgresDirty
+from iotflow_server.migration.repair_pace import RepairPace
 from iotflow_server.migration.sync import sync_step
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.routing.router import Router
@@ -29,6 +30,8 @@ LONGEST_PAUSE_SECONDS: Final = 15.0
 CONTENDED_SECONDS: Final = 1.0
 
 _Key = tuple[DirtyBook, int]
+#: Is told of points that were carried to a store.
+Show = Callable[[StoreName, int], None]
 
 
 class Repairer:
@@ -38,18 +41,20 @@ class Repairer:
     other store: what the primary lacks is copied, nothing there is changed.
     """
 
-    def __init__(self, router: Router, local: DirtyBook, shared: PostgresDirty, locks: DeviceLocks) -> None:
+    def __init__(
+        self, router: Router, local: DirtyBook, shared: PostgresDirty, locks: DeviceLocks, pace: RepairPace, show: Show
+    ) -> None:
         self._router = router
         self._shared = shared
         self._books: Sequence[DirtyBook] = (local, shared)
         self._locks = locks
+        self._pace = pace
+        self._show = show
         self._task: asyncio.Task[None] | None = None
         self._is_allowed = False
         self._at_work = asyncio.Lock()
         #: Ranges that are put off, and the time of ``time.monotonic`` from which to try again.
         self._refused: dict[_Key, float] = {}
-        #: Points carried since the start, by store.
-        self.repaired: dict[StoreName, int] = dict.fromkeys(StoreName, 0)
 
     def start(self) -> None:
         """Begin."""
@@ -89,6 +94,8 @@ class Repairer:
                 pause = LONGEST_PAUSE_SECONDS
                 _log.exception("repair failed", action="repair_failed")
             await asyncio.sleep(pause)
+            # Where a transition may have the repair stop: not within a range.
+            await self._pace.rest()
 
     async def _repair_one(self) -> bool:
         """Repair one range or a part of it; return whether there was something to do."""
@@ -162,9 +169,12 @@ class Repairer:
     ) -> None:
         end = entry.range.time_range.end
         while self._is_allowed and entry.range.time_range.start < end:
+            if self._pace.is_owed:
+                return
             async with self._locked(copy, device_id):
                 step = await sync_step(source, copy, device_id, entry.range.time_range, fill_only=fill_only)
-            self.repaired[copy.name] += step.written
+            self._show(copy.name, step.written)
+            self._pace.compared(step.compared)
             if step.end == entry.range.time_range.start:
                 self._put_off(book, entry, CONTENDED_SECONDS)
                 return

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from iotflow_server.migration.fleet import Instance, Transition
+from iotflow_server.migration.pulse import StoreFigures
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 
@@ -35,16 +36,14 @@ class PhaseChange:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """Where one store stands."""
+    """Where one store stands; ``figures`` are those of the whole fleet."""
 
     store: StoreName
     reachable: bool
     written: bool
     read: bool
-    dirty_ranges: int
-    lag_seconds: float
     last_error: str
-    repaired_points: int
+    figures: StoreFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,8 @@ class MigrationStatus:
     transition: Transition | None
     #: What the transition under way waits for; empty where there is none.
     waits_for: str
+    #: Reads that both stores answered differently of late; None while that is not known.
+    shadow_mismatches: int | None
 
 
 class TransitionRefusedError(Exception):

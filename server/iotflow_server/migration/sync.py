@@ -27,11 +27,13 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class SyncStep:
-    """What one step did: points written and deleted, and up to where (exclusive) the stores are equal now."""
+    """What one step did: points written, deleted and compared (in the store that has more of them), and up to where
+    (exclusive) the stores are equal now."""
 
     written: int
     deleted: int
     end: int
+    compared: int = 0
 
     def beyond(self, amendment: Amendment) -> SyncStep:
         """What was done with an amendment as well."""
@@ -39,6 +41,10 @@ class SyncStep:
         written = 0 if right is None else right.point_count
         deleted = 0 if wrong is None else wrong.point_count
         return replace(self, written=self.written + written, deleted=self.deleted + deleted)
+
+    def having_compared(self, points: int) -> SyncStep:
+        """The same, after one more comparison."""
+        return replace(self, compared=self.compared + points)
 
     def ending(self, end: int) -> SyncStep:
         """The same, known to be equal up to ``end``."""
@@ -56,7 +62,9 @@ async def sync_step(
     step, end = SyncStep(0, 0, time_range.start), time_range.end
     for _ in range(_TRIES):
         mark = await copy.mark()
-        amendment, end = await _compare(source, copy, device_id, TimeRange(time_range.start, end), fill_only=fill_only)
+        part = TimeRange(time_range.start, end)
+        amendment, end, compared = await _compare(source, copy, device_id, part, fill_only=fill_only)
+        step = step.having_compared(compared)
         if amendment is None:
             return step.ending(end)
         is_done = await copy.amend(amendment, mark)
@@ -68,18 +76,23 @@ async def sync_step(
 
 async def _compare(
     source: TelemetryStore, copy: TelemetryStore, device_id: int, time_range: TimeRange, *, fill_only: bool
-) -> tuple[Amendment | None, int]:
-    """How the copy differs on the first part of a range, and where that ends."""
+) -> tuple[Amendment | None, int, int]:
+    """How the copy differs on the first part of a range, where that ends, and how many points it has."""
     batch, end = await _first_part(source, device_id, time_range)
     other, end = await _first_part(copy, device_id, TimeRange(time_range.start, end))
     batch = batch if batch is None else _before(batch, end)
     there = [] if other is None else [other]
+    compared = max(_values_in(batch), _values_in(other))
     missing, extra = difference(batch, there, device_id)
     if fill_only:
         missing, extra = _only_absent(missing, there), []
     if missing is None and not extra:
-        return None, end
-    return Amendment(missing, _points(device_id, extra), batch), end
+        return None, end, compared
+    return Amendment(missing, _points(device_id, extra), batch), end, compared
+
+
+def _values_in(batch: Batch | None) -> int:
+    return 0 if batch is None else sum(map(len, batch.columns))
 
 
 async def _first_part(store: TelemetryStore, device_id: int, time_range: TimeRange) -> tuple[Batch | None, int]:
@@ -89,7 +102,7 @@ async def _first_part(store: TelemetryStore, device_id: int, time_range: TimeRan
     async with closing(store.scan(_everything(device_id, time_range))) as batches:
         async for batch in batches:
             parts.append(batch)
-            values += sum(map(len, batch.columns))
+            values += _values_in(batch)
             if values >= STEP_POINTS:
                 return Frame.of(parts).resolved()[0], int(batch.timestamps[-1]) + 1
     return (Frame.of(parts).resolved()[0] if parts else None), time_range.end

@@ -6,17 +6,33 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from iotflow_server.observability.recent import RecentDurations
+from iotflow_server.observability.load import StoreLoad, StoreMeter
 from iotflow_server.observability.timing import Timing
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import WithdrawnError
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Lag(Protocol):
+    """How far a store is behind; see migration/dirt.py."""
+
+    @property
+    def ranges(self) -> int:
+        """Ranges in which it may differ."""
+
+    @property
+    def points(self) -> int:
+        """Points in them, as far as known."""
+
+    @property
+    def lag_seconds(self) -> float:
+        """Since the oldest was noted."""
 
 
 class Metrics:
@@ -40,6 +56,14 @@ class Metrics:
         self._store_errors = Counter(
             "iotflow_store_errors", "Operations of a store that failed.", ["store", "operation"], registry=registry
         )
+        self._store_points = Counter(
+            "iotflow_store_points_written", "Points that callers' writes brought to a store.", ["store"],
+            registry=registry,
+        )  # fmt: skip
+        self._repaired = Counter(
+            "iotflow_repaired_points", "Points that the repair of dirty ranges carried to a store.", ["store"],
+            registry=registry,
+        )  # fmt: skip
         self._results = Counter(
             "iotflow_cached_results", "Questions put to the result cache: hit, miss or bypass.", ["method", "outcome"],
             registry=registry,
@@ -49,8 +73,16 @@ class Metrics:
             registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
         self._dirty = Gauge(
-            "iotflow_dirty_ranges", "Ranges in which a store may differ from the one read.", ["store"],
-            registry=registry, multiprocess_mode="livesum",
+            "iotflow_dirty_ranges", "Ranges of the fleet in which a store may differ from the one read.", ["store"],
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._dirty_points = Gauge(
+            "iotflow_dirty_points", "Points that writes have noted in these ranges; an estimate.", ["store"],
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._dirty_seconds = Gauge(
+            "iotflow_dirty_seconds", "Since the oldest of these ranges was noted.", ["store"],
+            registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
         self._inflight = Gauge(
             "iotflow_inflight_bytes", "Points taken but not yet stored.",
@@ -83,8 +115,8 @@ class Metrics:
         self._rolled_points = Counter(
             "iotflow_rolled_points", "Points that figures of hours were computed of.", registry=registry
         )
-        #: How long writes of each store took of late.
-        self.recent_writes = {store: RecentDurations() for store in StoreName}
+        #: What each store has to do.
+        self.meters = {store: StoreMeter() for store in StoreName}
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
 
     def call_ended(self, method: str, code: str, seconds: float) -> None:
@@ -122,7 +154,25 @@ class Metrics:
             seconds = time.perf_counter() - begin - timing.idle
             self._store_seconds.labels(store, operation).observe(seconds)
             if operation == "write":
-                self.recent_writes[store].add(seconds)
+                self.meters[store].writes.add(seconds)
+
+    def points_stored(self, store: StoreName, points: int) -> None:
+        """Count points that callers' writes have brought to a store."""
+        self._store_points.labels(store).inc(points)
+        self.meters[store].wrote(points)
+
+    def read_took(self, store: StoreName, seconds: float) -> None:
+        """Note a read that a store has answered."""
+        self.meters[store].read(seconds)
+
+    def points_repaired(self, store: StoreName, points: int) -> None:
+        """Count points that the repair has carried to a store."""
+        self._repaired.labels(store).inc(points)
+        self.meters[store].repaired += points
+
+    def loads(self) -> dict[StoreName, StoreLoad]:
+        """What each store has to do by this process."""
+        return {store: meter.load for store, meter in self.meters.items()}
 
     def job_progress(self, job: int, kind: str, *, done: int, total: int, points_per_second: float) -> None:
         """Show how far a job has come that runs here."""
@@ -149,9 +199,11 @@ class Metrics:
         for phase in Phase:
             self._watch(self._phase.labels(phase), partial(_is_current, current, phase))
 
-    def watch_dirty_ranges(self, store: StoreName, count: Callable[[], int]) -> None:
-        """Show the dirty ranges of a store."""
-        self._watch(self._dirty.labels(store), count)
+    def watch_dirt(self, store: StoreName, dirt: Callable[[], Lag]) -> None:
+        """Show what is dirty of a store."""
+        self._watch(self._dirty.labels(store), lambda: dirt().ranges)
+        self._watch(self._dirty_points.labels(store), lambda: dirt().points)
+        self._watch(self._dirty_seconds.labels(store), lambda: dirt().lag_seconds)
 
     def watch_inflight_bytes(self, count: Callable[[], int]) -> None:
         """Show the bytes in flight."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from iotflow_server.stores.batch import Batch
@@ -17,6 +17,14 @@ class DirtyRange:
 
     device_id: int | None
     time_range: TimeRange
+    #: Points that writes have noted there, as far as known.
+    points: int = field(default=0, compare=False)
+
+    def beyond(self, start: int) -> DirtyRange:
+        """What remains of it from a moment on; of its points as great a share as of its time."""
+        rest = TimeRange(start, self.time_range.end)
+        share = (rest.end - rest.start) / max(self.time_range.end - self.time_range.start, 1)
+        return DirtyRange(self.device_id, rest, round(self.points * share))
 
 
 class DirtyLog(Protocol):
@@ -28,13 +36,13 @@ class DirtyLog(Protocol):
 
 def ranges_of(batches: Iterable[Batch]) -> list[DirtyRange]:
     """The ranges that cover batches."""
-    return [
-        DirtyRange(batch.device_id, TimeRange(int(batch.timestamps.min()), int(batch.timestamps.max()) + 1))
-        for batch in batches
-        if len(batch.timestamps)
-    ]
+    return [DirtyRange(batch.device_id, _span(batch), batch.point_count) for batch in batches if len(batch.timestamps)]
 
 
 def ranges_selected(selection: Selection) -> list[DirtyRange]:
     """The ranges that cover a selection."""
     return [DirtyRange(device_id, selection.time_range) for device_id in selection.device_ids]
+
+
+def _span(batch: Batch) -> TimeRange:
+    return TimeRange(int(batch.timestamps.min()), int(batch.timestamps.max()) + 1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.observability.timing import Timing
 from iotflow_server.stores.batch import Batch, Timestamps
+from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.rollups import RollupReader
@@ -19,14 +20,17 @@ from iotflow_server.stores.store import Amendment, SeriesInfo, SeriesType, Telem
 
 #: Times a block as one operation ("write", "page", ...) of a store.
 Timer = Callable[[StoreName, str], AbstractContextManager[Timing]]
+#: Is told how many points a write has brought to a store.
+PointCounter = Callable[[StoreName, int], None]
 
 
 class ObservedStore:
     """Implements :class:`stores.store.TelemetryStore` by another store, timing each call."""
 
-    def __init__(self, store: TelemetryStore, timer: Timer) -> None:
+    def __init__(self, store: TelemetryStore, timer: Timer, count: PointCounter) -> None:
         self._store = store
         self._timer = timer
+        self._count = count
 
     @property
     def name(self) -> StoreName:
@@ -52,12 +56,14 @@ class ObservedStore:
 
     async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
         """Store batches."""
-        waited = 0.0 if permission is None else permission.waited
+        frame, waited = Frame.of(batches), 0.0 if permission is None else permission.waited
         with self._timer(self.name, "write") as timing:
             try:
-                return await self._store.write(batches, permission)
+                replaced = await self._store.write(frame, permission)
             finally:
                 timing.idle = 0.0 if permission is None else permission.waited - waited
+        self._count(self.name, frame.value_count)
+        return replaced
 
     async def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
         """Yield all points of a selection; timed up to its end."""

@@ -209,13 +209,16 @@ class Queries:
 
 
 class Migration:
-    """Stands in DUAL_WRITE, or raises ``failure`` when moved."""
+    """Stands in DUAL_WRITE, or raises ``failure`` when moved; counts how often it was looked at."""
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
+        self.epoch = 2
+        self.looks = 0
 
     async def status(self) -> MigrationStatus:
-        return MigrationStatus(Phase.DUAL_WRITE, 2, 0, (), (), (), (), (), None, "")
+        self.looks += 1
+        return MigrationStatus(Phase.DUAL_WRITE, self.epoch, 0, (), (), (), (), (), None, "", None)
 
     async def advance(self, *, expected: Phase | None, changed_by: str, reason: str, force: bool) -> MigrationStatus:
         if self.failure is not None:

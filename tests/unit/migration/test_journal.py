@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,8 @@ from iotflow_server.stores.selection import TimeRange
 POSTGRES, IOTDB = StoreName.POSTGRES, StoreName.IOTDB
 
 
-def dirty(device_id: int | None, start: int, end: int) -> DirtyRange:
-    return DirtyRange(device_id, TimeRange(start, end))
+def dirty(device_id: int | None, start: int, end: int, points: int = 0) -> DirtyRange:
+    return DirtyRange(device_id, TimeRange(start, end), points)
 
 
 @pytest.fixture
@@ -98,3 +100,38 @@ async def test_a_copy_is_not_repaired_from_a_primary_that_may_lack_something_of_
     last = await journal.claim([POSTGRES, IOTDB])
     assert last is not None
     assert (last.store, last.range) == (IOTDB, dirty(1, 0, 10))
+
+
+async def test_points_are_counted_in_what_is_recorded_already_too(journal: DirtyJournal, tmp_path: Path) -> None:
+    await journal.add(POSTGRES, [dirty(1, 0, 100, 10), dirty(2, 0, 100, 1)])
+    await journal.add(POSTGRES, [dirty(1, 10, 20, 5)])
+    assert journal.dirt()[POSTGRES].points == 16
+    await journal.add(POSTGRES, [dirty(1, 90, 110, 4)])
+    assert journal.dirt()[POSTGRES].points == 20
+    again = DirtyJournal(tmp_path / "dirty.sqlite")
+    assert again.dirt()[POSTGRES].points == 15, "only what was recorded by a range of its own survives"
+    again.close()
+
+
+async def test_of_a_range_that_is_half_repaired_half_of_the_points_are_left(journal: DirtyJournal) -> None:
+    await journal.add(POSTGRES, [dirty(1, 0, 100, 10)])
+    entry = await journal.claim([POSTGRES])
+    assert entry is not None
+    entry = await journal.shrink(entry, 50)
+    assert journal.dirt()[POSTGRES].points == 5
+    await journal.split(entry, [])
+    assert journal.dirt()[POSTGRES].points == 0
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "dirty.sqlite"
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute(
+            "CREATE TABLE dirty_ranges (id INTEGER PRIMARY KEY AUTOINCREMENT, store TEXT NOT NULL, device_id INTEGER, "
+            "start_us INTEGER NOT NULL, end_us INTEGER NOT NULL, noted_at REAL NOT NULL) STRICT"
+        )
+        old.execute("INSERT INTO dirty_ranges VALUES (1, 'postgres', 7, 0, 10, 1.5)")
+    journal = DirtyJournal(path)
+    dirt = journal.dirt()[POSTGRES]
+    assert (dirt.ranges, dirt.points) == (1, 0)
+    journal.close()

@@ -6,12 +6,15 @@ import urllib.request
 import pytest
 import structlog
 
+from iotflow_server.migration.dirt import Dirt
 from iotflow_server.observability.calls import CallObserver
 from iotflow_server.observability.exporter import MetricsExporter
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import WithdrawnError
+
+DIRT = ("iotflow_dirty_ranges", "iotflow_dirty_seconds", "iotflow_dirty_points")
 
 
 def test_operations_of_stores_are_timed_and_their_errors_counted() -> None:
@@ -32,7 +35,7 @@ def test_what_a_store_has_waited_for_is_none_of_its_time() -> None:
     metrics = Metrics()
     with metrics.time_store(StoreName.POSTGRES, "write") as timing:
         timing.idle = 1000.0
-    assert metrics.recent_writes[StoreName.POSTGRES].p95 < 0
+    assert metrics.meters[StoreName.POSTGRES].writes.p95 < 0
 
 
 def test_one_phase_is_the_current_one() -> None:
@@ -47,9 +50,10 @@ def test_one_phase_is_the_current_one() -> None:
 def test_gauges_ask_when_they_are_read() -> None:
     metrics = Metrics()
     metrics.watch_inflight_bytes(lambda: 7)
-    metrics.watch_dirty_ranges(StoreName.POSTGRES, lambda: 3)
+    metrics.watch_dirt(StoreName.POSTGRES, lambda: Dirt(3, 4.5, 60))
     assert metrics.registry.get_sample_value("iotflow_inflight_bytes") == 7
-    assert metrics.registry.get_sample_value("iotflow_dirty_ranges", {"store": "postgres"}) == 3
+    shown = [metrics.registry.get_sample_value(name, {"store": "postgres"}) for name in DIRT]
+    assert shown == [3, 4.5, 60]
 
 
 def test_the_exporter_serves_its_own_metrics_and_frees_its_port() -> None:

@@ -43,10 +43,17 @@ class ComparisonEvidence:
         """Guards where reads move to the other store."""
         if current.primary is target.primary:
             return ()
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_FOUND, self._hours, str(JobScope()))
+        row = await self._row()
         found = (_differences(row), _shadow_reads(row, self._hours))
         return (*found, _verified(row, self._hours)) if self._is_required else found
+
+    async def mismatches(self) -> int:
+        """Reads that both stores answered differently, as far as they hold a move of reads up."""
+        return int((await self._row())["count"])
+
+    async def _row(self) -> Any:
+        async with self._pool.connection() as connection:
+            return await connection.fetchrow(_FOUND, self._hours, str(JobScope()))
 
 
 def _differences(row: Any) -> Guard:

@@ -7,7 +7,8 @@ from typing import Final
 from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
 from iotflow_server.stores.postgres.rows import COLUMNS
 
-_KEY: Final = {
+#: The unique key of each table.
+KEYS: Final = {
     DATA_TABLE: "device_id, measurement_name, timestamp",
     METADATA_TABLE: "device_id, timestamp, measurement_name",
 }
@@ -26,16 +27,16 @@ def staging(table: str) -> str:
 def upsert(table: str) -> str:
     """Move staged rows into their table; they replace what is there, whole. In order of the key, lest two deadlock."""
     columns = ", ".join(COLUMNS)
-    replaced = ", ".join(f"{c} = excluded.{c}" for c in (*COLUMNS, "created_at") if c not in _KEY[table].split(", "))
+    replaced = ", ".join(f"{c} = excluded.{c}" for c in (*COLUMNS, "created_at") if c not in KEYS[table].split(", "))
     return (
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging(table)} ORDER BY {_KEY[table]} "
-        f"ON CONFLICT ({_KEY[table]}) DO UPDATE SET {replaced}"
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging(table)} ORDER BY {KEYS[table]} "
+        f"ON CONFLICT ({KEYS[table]}) DO UPDATE SET {replaced}"
     )
 
 
 def insert_missing(table: str) -> str:
     """Move those staged rows into their table whose points are not there. In order of the key, lest two deadlock."""
-    columns, key = ", ".join(COLUMNS), _KEY[table]
+    columns, key = ", ".join(COLUMNS), KEYS[table]
     return (
         f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging(table)} ORDER BY {key} "
         f"ON CONFLICT ({key}) DO NOTHING"
@@ -110,6 +111,6 @@ def add_absent(table: str) -> str:
     """Move staged rows into their table where there is none under their key."""
     columns = ", ".join(COLUMNS)
     return (
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging(table)} ORDER BY {_KEY[table]} "
-        f"ON CONFLICT ({_KEY[table]}) DO NOTHING"
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging(table)} ORDER BY {KEYS[table]} "
+        f"ON CONFLICT ({KEYS[table]}) DO NOTHING"
     )

@@ -67,7 +67,7 @@ class Guard(_message.Message):
     def __init__(self, name: _Optional[str] = ..., satisfied: bool = ..., finding: _Optional[str] = ..., remedy: _Optional[str] = ..., forcible: bool = ...) -> None: ...
 
 class Instance(_message.Message):
-    __slots__ = ("instance_id", "name", "started_at", "silent_seconds", "confirmed", "dirty_ranges", "stopped")
+    __slots__ = ("instance_id", "name", "started_at", "silent_seconds", "confirmed", "dirty_ranges", "stopped", "epoch", "step")
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +75,8 @@ class Instance(_message.Message):
     CONFIRMED_FIELD_NUMBER: _ClassVar[int]
     DIRTY_RANGES_FIELD_NUMBER: _ClassVar[int]
     STOPPED_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
     instance_id: str
     name: str
     started_at: _timestamp_pb2.Timestamp
@@ -82,7 +84,9 @@ class Instance(_message.Message):
     confirmed: bool
     dirty_ranges: int
     stopped: bool
-    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., silent_seconds: _Optional[float] = ..., confirmed: bool = ..., dirty_ranges: _Optional[int] = ..., stopped: bool = ...) -> None: ...
+    epoch: int
+    step: TransitionStep
+    def __init__(self, instance_id: _Optional[str] = ..., name: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., silent_seconds: _Optional[float] = ..., confirmed: bool = ..., dirty_ranges: _Optional[int] = ..., stopped: bool = ..., epoch: _Optional[int] = ..., step: _Optional[_Union[TransitionStep, str]] = ...) -> None: ...
 
 class Transition(_message.Message):
     __slots__ = ("target", "step", "started_at", "changed_by", "reason", "forced", "waits_for")
@@ -119,7 +123,7 @@ class PhaseChange(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., phase: _Optional[_Union[Phase, str]] = ..., changed_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., changed_by: _Optional[str] = ..., reason: _Optional[str] = ..., forced: bool = ...) -> None: ...
 
 class StoreStatus(_message.Message):
-    __slots__ = ("store", "reachable", "written", "read", "dirty_ranges", "last_error", "repaired_points", "lag_seconds")
+    __slots__ = ("store", "reachable", "written", "read", "dirty_ranges", "last_error", "repaired_points", "lag_seconds", "lag_points", "points_per_second", "reads_per_second", "write_p95_seconds", "read_p95_seconds")
     STORE_FIELD_NUMBER: _ClassVar[int]
     REACHABLE_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +132,11 @@ class StoreStatus(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     REPAIRED_POINTS_FIELD_NUMBER: _ClassVar[int]
     LAG_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LAG_POINTS_FIELD_NUMBER: _ClassVar[int]
+    POINTS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    READS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    WRITE_P95_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    READ_P95_SECONDS_FIELD_NUMBER: _ClassVar[int]
     store: _value_pb2.Store
     reachable: bool
     written: bool
@@ -136,10 +145,15 @@ class StoreStatus(_message.Message):
     last_error: str
     repaired_points: int
     lag_seconds: float
-    def __init__(self, store: _Optional[_Union[_value_pb2.Store, str]] = ..., reachable: bool = ..., written: bool = ..., read: bool = ..., dirty_ranges: _Optional[int] = ..., last_error: _Optional[str] = ..., repaired_points: _Optional[int] = ..., lag_seconds: _Optional[float] = ...) -> None: ...
+    lag_points: int
+    points_per_second: float
+    reads_per_second: float
+    write_p95_seconds: float
+    read_p95_seconds: float
+    def __init__(self, store: _Optional[_Union[_value_pb2.Store, str]] = ..., reachable: bool = ..., written: bool = ..., read: bool = ..., dirty_ranges: _Optional[int] = ..., last_error: _Optional[str] = ..., repaired_points: _Optional[int] = ..., lag_seconds: _Optional[float] = ..., lag_points: _Optional[int] = ..., points_per_second: _Optional[float] = ..., reads_per_second: _Optional[float] = ..., write_p95_seconds: _Optional[float] = ..., read_p95_seconds: _Optional[float] = ...) -> None: ...
 
 class Migration(_message.Message):
-    __slots__ = ("phase", "epoch", "stores", "advance_guards", "roll_back_guards", "history", "instances", "transition")
+    __slots__ = ("phase", "epoch", "stores", "advance_guards", "roll_back_guards", "history", "instances", "transition", "shadow_mismatches", "jobs")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     STORES_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +162,8 @@ class Migration(_message.Message):
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     INSTANCES_FIELD_NUMBER: _ClassVar[int]
     TRANSITION_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_MISMATCHES_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     epoch: int
     stores: _containers.RepeatedCompositeFieldContainer[StoreStatus]
@@ -156,13 +172,27 @@ class Migration(_message.Message):
     history: _containers.RepeatedCompositeFieldContainer[PhaseChange]
     instances: _containers.RepeatedCompositeFieldContainer[Instance]
     transition: Transition
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., epoch: _Optional[int] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., advance_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., roll_back_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[PhaseChange, _Mapping]]] = ..., instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ...) -> None: ...
+    shadow_mismatches: int
+    jobs: _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., epoch: _Optional[int] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., advance_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., roll_back_guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ..., history: _Optional[_Iterable[_Union[PhaseChange, _Mapping]]] = ..., instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., shadow_mismatches: _Optional[int] = ..., jobs: _Optional[_Iterable[_Union[_job_pb2.Job, _Mapping]]] = ...) -> None: ...
 
 class GetMigrationRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class GetMigrationResponse(_message.Message):
+    __slots__ = ("migration",)
+    MIGRATION_FIELD_NUMBER: _ClassVar[int]
+    migration: Migration
+    def __init__(self, migration: _Optional[_Union[Migration, _Mapping]] = ...) -> None: ...
+
+class WatchMigrationRequest(_message.Message):
+    __slots__ = ("every_seconds",)
+    EVERY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    every_seconds: float
+    def __init__(self, every_seconds: _Optional[float] = ...) -> None: ...
+
+class WatchMigrationResponse(_message.Message):
     __slots__ = ("migration",)
     MIGRATION_FIELD_NUMBER: _ClassVar[int]
     migration: Migration

@@ -20,6 +20,11 @@ class MigrationServiceStub(object):
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetMigrationRequest.SerializeToString,
                 response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetMigrationResponse.FromString,
                 )
+        self.WatchMigration = channel.unary_stream(
+                '/iotflow.telemetry.v1.MigrationService/WatchMigration',
+                request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchMigrationRequest.SerializeToString,
+                response_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchMigrationResponse.FromString,
+                )
         self.AdvancePhase = channel.unary_unary(
                 '/iotflow.telemetry.v1.MigrationService/AdvancePhase',
                 request_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.AdvancePhaseRequest.SerializeToString,
@@ -128,6 +133,13 @@ class MigrationServiceServicer(object):
 
     def GetMigration(self, request, context):
         """Where the migration stands, and what the next step waits for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchMigration(self, request, context):
+        """The same now, after each change, and from time to time where there is none, until the caller or the server ends it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,6 +293,11 @@ def add_MigrationServiceServicer_to_server(servicer, server):
                     request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetMigrationRequest.FromString,
                     response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetMigrationResponse.SerializeToString,
             ),
+            'WatchMigration': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchMigration,
+                    request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchMigrationRequest.FromString,
+                    response_serializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchMigrationResponse.SerializeToString,
+            ),
             'AdvancePhase': grpc.unary_unary_rpc_method_handler(
                     servicer.AdvancePhase,
                     request_deserializer=iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.AdvancePhaseRequest.FromString,
@@ -406,6 +423,23 @@ class MigrationService(object):
         return grpc.experimental.unary_unary(request, target, '/iotflow.telemetry.v1.MigrationService/GetMigration',
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetMigrationRequest.SerializeToString,
             iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.GetMigrationResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WatchMigration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/iotflow.telemetry.v1.MigrationService/WatchMigration',
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchMigrationRequest.SerializeToString,
+            iotflow_dot_telemetry_dot_v1_dot_migration__service__pb2.WatchMigrationResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

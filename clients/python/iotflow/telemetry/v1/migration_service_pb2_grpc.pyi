@@ -27,6 +27,12 @@ class MigrationServiceStub:
     ]
     """Where the migration stands, and what the next step waits for."""
 
+    WatchMigration: grpc.UnaryStreamMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.WatchMigrationRequest,
+        iotflow.telemetry.v1.migration_service_pb2.WatchMigrationResponse,
+    ]
+    """The same now, after each change, and from time to time where there is none, until the caller or the server ends it."""
+
     AdvancePhase: grpc.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.AdvancePhaseRequest,
         iotflow.telemetry.v1.migration_service_pb2.AdvancePhaseResponse,
@@ -155,6 +161,12 @@ class MigrationServiceAsyncStub:
         iotflow.telemetry.v1.migration_service_pb2.GetMigrationResponse,
     ]
     """Where the migration stands, and what the next step waits for."""
+
+    WatchMigration: grpc.aio.UnaryStreamMultiCallable[
+        iotflow.telemetry.v1.migration_service_pb2.WatchMigrationRequest,
+        iotflow.telemetry.v1.migration_service_pb2.WatchMigrationResponse,
+    ]
+    """The same now, after each change, and from time to time where there is none, until the caller or the server ends it."""
 
     AdvancePhase: grpc.aio.UnaryUnaryMultiCallable[
         iotflow.telemetry.v1.migration_service_pb2.AdvancePhaseRequest,
@@ -286,6 +298,14 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[iotflow.telemetry.v1.migration_service_pb2.GetMigrationResponse, collections.abc.Awaitable[iotflow.telemetry.v1.migration_service_pb2.GetMigrationResponse]]:
         """Where the migration stands, and what the next step waits for."""
+
+    @abc.abstractmethod
+    def WatchMigration(
+        self,
+        request: iotflow.telemetry.v1.migration_service_pb2.WatchMigrationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[iotflow.telemetry.v1.migration_service_pb2.WatchMigrationResponse], collections.abc.AsyncIterator[iotflow.telemetry.v1.migration_service_pb2.WatchMigrationResponse]]:
+        """The same now, after each change, and from time to time where there is none, until the caller or the server ends it."""
 
     @abc.abstractmethod
     def AdvancePhase(
