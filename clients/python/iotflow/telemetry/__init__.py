@@ -9,6 +9,7 @@ from iotflow.telemetry._blocking_gateway import BlockingGatewayWriter
 from iotflow.telemetry._blocking_stream import BlockingWriteStream
 from iotflow.telemetry._client import TelemetryClient
 from iotflow.telemetry._columns import Columns, encode_columns
+from iotflow.telemetry._comparisons import ShadowMismatch, ShadowMismatchPage, ShadowReplay, VerificationReport
 from iotflow.telemetry._devices import Device, DevicePage
 from iotflow.telemetry._enums import (
     Aggregation,
@@ -105,6 +106,9 @@ __all__ = [
     "SeriesInfo",
     "SeriesList",
     "SeriesSet",
+    "ShadowMismatch",
+    "ShadowMismatchPage",
+    "ShadowReplay",
     "SpoolError",
     "SpoolFullError",
     "SpoolLockedError",
@@ -115,6 +119,7 @@ __all__ = [
     "TimePrecision",
     "Transition",
     "UnavailableError",
+    "VerificationReport",
     "WriteResult",
     "WriteStream",
     "encode_columns",

@@ -12,21 +12,21 @@ import grpc
 from iotflow.telemetry import _calls
 from iotflow.telemetry._attempts import Attempts
 from iotflow.telemetry._blocking_jobs import BlockingTelemetryJobs
+from iotflow.telemetry._blocking_migration import BlockingTelemetryMigration
 from iotflow.telemetry._blocking_reads import BlockingTelemetryReads
 from iotflow.telemetry._blocking_stream import BlockingWriteStream
 from iotflow.telemetry._calls import Answer, Call
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
 from iotflow.telemetry._devices import Device, DevicePage
-from iotflow.telemetry._enums import Phase, Store
+from iotflow.telemetry._enums import Store
 from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
-from iotflow.telemetry._migration import Migration
 from iotflow.telemetry._records import Record, WriteResult
 from iotflow.telemetry._status import error_of
 from iotflow.telemetry._times import Moment
 from iotflow.telemetry._writer_identity import WriterIdentity
 
 
-class BlockingTelemetryClient(BlockingTelemetryReads, BlockingTelemetryJobs):
+class BlockingTelemetryClient(BlockingTelemetryReads, BlockingTelemetryJobs, BlockingTelemetryMigration):
     """TelemetryClient for threads: the same methods, arguments, answers and errors, without await.
 
     Any number of threads may share it.
@@ -85,38 +85,6 @@ class BlockingTelemetryClient(BlockingTelemetryReads, BlockingTelemetryJobs):
     ) -> tuple[Store, ...]:
         """See TelemetryClient.delete."""
         return self._answer(_calls.delete(device_id, measurements, start, end), timeout)
-
-    def get_migration(
-        self,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Migration:
-        """See TelemetryClient.get_migration."""
-        return self._answer(_calls.get_migration(), timeout)
-
-    def advance_phase(
-        self,
-        *,
-        expected_phase: Phase | str | None = None,
-        changed_by: str = "",
-        reason: str = "",
-        force: bool = False,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Migration:
-        """See TelemetryClient.advance_phase."""
-        return self._answer(_calls.advance_phase(expected_phase, changed_by, reason, force), timeout)
-
-    def roll_back_phase(
-        self,
-        *,
-        expected_phase: Phase | str | None = None,
-        changed_by: str = "",
-        reason: str = "",
-        force: bool = False,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Migration:
-        """See TelemetryClient.roll_back_phase."""
-        return self._answer(_calls.roll_back_phase(expected_phase, changed_by, reason, force), timeout)
 
     def register_device(
         self,

@@ -10,14 +10,13 @@ from google.protobuf.message import Message
 
 from iotflow.telemetry._aggregates import Aggregates, decode_aggregates, encode_aggregate
 from iotflow.telemetry._devices import Device, DevicePage, decode_device, decode_devices
-from iotflow.telemetry._enums import Aggregation, DownsamplingMethod, Order, Phase, Store, number_of
+from iotflow.telemetry._enums import Aggregation, DownsamplingMethod, Order, Store, number_of
 from iotflow.telemetry._errors import invalid
 from iotflow.telemetry._filters import bounds, devices, names
-from iotflow.telemetry._migration import Migration, decode_migration, transition
 from iotflow.telemetry._points import LatestPoints, Page, SeriesList, decode_latest, decode_page, decode_series_list
 from iotflow.telemetry._records import Record, WriteResult, decode_write, encode_records, int32, stores_of
 from iotflow.telemetry._times import Moment
-from iotflow.telemetry.v1 import access_service_pb2, migration_service_pb2, telemetry_service_pb2
+from iotflow.telemetry.v1 import access_service_pb2, telemetry_service_pb2
 from iotflow.telemetry.v1.telemetry_service_pb2 import TelemetryFilter
 
 Answer = TypeVar("Answer")
@@ -107,23 +106,6 @@ def list_series(device_ids: Iterable[int], user_id: int, count_points: bool) -> 
     """The series of devices."""
     request = telemetry_service_pb2.ListSeriesRequest(**devices(device_ids, user_id), count_points=count_points)
     return Call("ListSeries", request, decode_series_list)
-
-
-def get_migration() -> Call[Migration]:
-    """Where the migration stands."""
-    return Call("GetMigration", migration_service_pb2.GetMigrationRequest(), decode_migration)
-
-
-def advance_phase(expected: Phase | str | None, changed_by: str, reason: str, force: bool) -> Call[Migration]:
-    """Move to the next phase."""
-    request = migration_service_pb2.AdvancePhaseRequest(**transition(expected, changed_by, reason, force))
-    return Call("AdvancePhase", request, decode_migration)
-
-
-def roll_back_phase(expected: Phase | str | None, changed_by: str, reason: str, force: bool) -> Call[Migration]:
-    """Move to the phase before."""
-    request = migration_service_pb2.RollBackPhaseRequest(**transition(expected, changed_by, reason, force))
-    return Call("RollBackPhase", request, decode_migration)
 
 
 def register_device(device_id: int, user_id: int) -> Call[Device]:

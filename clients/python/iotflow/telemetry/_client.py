@@ -14,10 +14,10 @@ from iotflow.telemetry._attempts import Attempts
 from iotflow.telemetry._calls import Answer, Call
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
 from iotflow.telemetry._client_jobs import TelemetryJobs
+from iotflow.telemetry._client_migration import TelemetryMigration
 from iotflow.telemetry._devices import Device, DevicePage
-from iotflow.telemetry._enums import Phase, Store
+from iotflow.telemetry._enums import Store
 from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
-from iotflow.telemetry._migration import Migration
 from iotflow.telemetry._reads import TelemetryReads
 from iotflow.telemetry._records import Record, WriteResult
 from iotflow.telemetry._status import error_of
@@ -26,7 +26,7 @@ from iotflow.telemetry._times import Moment
 from iotflow.telemetry._writer_identity import WriterIdentity
 
 
-class TelemetryClient(TelemetryReads, TelemetryJobs):
+class TelemetryClient(TelemetryReads, TelemetryJobs, TelemetryMigration):
     """Speaks to one service from one asyncio event loop; any number of tasks may share it.
 
     ``address`` is host:port. Without ``credentials`` the connection is not encrypted. It is made with the first call,
@@ -116,42 +116,6 @@ class TelemetryClient(TelemetryReads, TelemetryJobs):
         Returns the stores they were deleted from.
         """
         return await self._answer(_calls.delete(device_id, measurements, start, end), timeout)
-
-    async def get_migration(
-        self,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Migration:
-        """Where the migration stands, and what the next step waits for."""
-        return await self._answer(_calls.get_migration(), timeout)
-
-    async def advance_phase(
-        self,
-        *,
-        expected_phase: Phase | str | None = None,
-        changed_by: str = "",
-        reason: str = "",
-        force: bool = False,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Migration:
-        """Move to the next phase. ``changed_by`` and ``reason`` are kept in the history; ``force`` needs a reason.
-
-        :raises AbortedError: the phase is not ``expected_phase``.
-        :raises FailedPreconditionError: guards do not hold; ``violations`` name them.
-        """
-        return await self._answer(_calls.advance_phase(expected_phase, changed_by, reason, force), timeout)
-
-    async def roll_back_phase(
-        self,
-        *,
-        expected_phase: Phase | str | None = None,
-        changed_by: str = "",
-        reason: str = "",
-        force: bool = False,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> Migration:
-        """Move back to the phase before; arguments and errors are those of advance_phase."""
-        return await self._answer(_calls.roll_back_phase(expected_phase, changed_by, reason, force), timeout)
 
     async def register_device(
         self,

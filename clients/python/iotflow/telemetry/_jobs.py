@@ -147,12 +147,12 @@ def encode_pace(pace: JobPace) -> pb.JobPace:
 
 def decode_job(response: Any) -> Job:
     """The job of a response that has one."""
-    return _job(response.job)
+    return job_of(response.job)
 
 
 def decode_jobs(response: ListJobsResponse) -> JobPage:
     """A page of jobs."""
-    return JobPage(tuple(map(_job, response.jobs)), response.next_page_token)
+    return JobPage(tuple(map(job_of, response.jobs)), response.next_page_token)
 
 
 def decode_findings(response: ListJobFindingsResponse) -> JobFindingPage:
@@ -160,7 +160,8 @@ def decode_findings(response: ListJobFindingsResponse) -> JobFindingPage:
     return JobFindingPage(tuple(map(_finding, response.findings)), response.next_page_token)
 
 
-def _job(message: pb.Job) -> Job:
+def job_of(message: pb.Job) -> Job:
+    """A job."""
     return Job(
         id=message.id,
         kind=word_of(JobKind, message.kind),
