@@ -9,6 +9,7 @@ import typer
 
 from iotflow.telemetry.cli.migrate import moving, showing, starting, steering
 from iotflow.telemetry.cli.migrate.checklist import checklist
+from iotflow.telemetry.cli.migrate.instances import instances
 
 migrate: Final = typer.Typer(
     help="Carry the fleet from IoTDB to PostgreSQL, and back.",
@@ -35,5 +36,6 @@ _COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "waive": steering.waive,
     "checklist": checklist,
 }
+migrate.add_typer(instances, name="instances")
 for _name, _command in _COMMANDS.items():
     migrate.command(_name)(_command)

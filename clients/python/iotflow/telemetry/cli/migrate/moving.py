@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from iotflow.telemetry.cli.migrate.asking import ask
+from iotflow.telemetry.cli.migrate.groups import grouped
+from iotflow.telemetry.cli.migrate.job_options import CallOptions
 from iotflow.telemetry.cli.migrate.screen import guard_table, what_to_do
 from iotflow.telemetry.cli.migrate.service import REFUSED, Migrations, json_line, run_here
 from iotflow.telemetry.cli.migrate.words import MEANINGS, neighbour, phase_word
-from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.cli.running import CommandError
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 
@@ -26,34 +29,33 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts
 _SECONDS = 120.0
 
 
-def advance(
-    reason: Reason = "",
-    by: By = "",
-    force: Force = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    json: Json = False,
-    timeout: Timeout = None,
-    address: Address = DEFAULT_ADDRESS,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class MoveOptions(CallOptions):
+    """How the fleet is moved."""
+
+    reason: Reason = ""
+    by: By = ""
+    force: Force = False
+    dry_run: DryRun = False
+    yes: Yes = False
+
+    def go(self, step: int) -> None:
+        """Move so many phases on."""
+        move = _Move(step, self.by or getpass.getuser(), self.reason, self.force)
+        service = Migrations(self.address, self.timeout or _SECONDS)
+        run_here(move.run(service, dry_run=self.dry_run, yes=self.yes, as_json=self.json))
+
+
+@grouped
+def advance(move: MoveOptions) -> None:
     """Move to the next phase, if its guards hold."""
-    move = _Move(1, by or getpass.getuser(), reason, force)
-    run_here(move.run(Migrations(address, timeout or _SECONDS), dry_run=dry_run, yes=yes, as_json=json))
+    move.go(1)
 
 
-def rollback(
-    reason: Reason = "",
-    by: By = "",
-    force: Force = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    json: Json = False,
-    timeout: Timeout = None,
-    address: Address = DEFAULT_ADDRESS,
-) -> None:
+@grouped
+def rollback(move: MoveOptions) -> None:
     """Move back to the phase before, if its guards hold."""
-    move = _Move(-1, by or getpass.getuser(), reason, force)
-    run_here(move.run(Migrations(address, timeout or _SECONDS), dry_run=dry_run, yes=yes, as_json=json))
+    move.go(-1)
 
 
 class _Move:
@@ -107,7 +109,7 @@ class _Move:
         """Ask before what cannot be undone."""
         failing = [guard for guard in self._guards(migration) if not guard.satisfied]
         if target == "DECOMMISSIONED" and (self._request["force"] or not failing):
-            typer.confirm(f"{phase} -> {target}: IoTDB is given up, and there is NO WAY BACK. Go on?", abort=True)
+            ask(f"{phase} -> {target}: IoTDB is given up, and there is NO WAY BACK. Go on?")
         elif self._request["force"] and failing:
             found = "; ".join(f"{guard.name}: {guard.finding}" for guard in failing)
-            typer.confirm(f"{found}. Readers may miss points. Force {phase} -> {target}?", abort=True)
+            ask(f"{found}. Readers may miss points. Force {phase} -> {target}?")

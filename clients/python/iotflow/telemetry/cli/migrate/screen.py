@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from iotflow.telemetry._times import moment_of
+from iotflow.telemetry.cli.migrate.instances_view import instances_table
 from iotflow.telemetry.cli.migrate.job_view import jobs_table
+from iotflow.telemetry.cli.migrate.stores_view import stores_view
 from iotflow.telemetry.cli.migrate.words import MEANINGS, NEXT, neighbour, phase_word, store_word
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
-from iotflow.telemetry.v1.job_pb2 import Job
 
 
-def status_screen(migration: pb.Migration, jobs: Sequence[Job]) -> RenderableType:
-    """All of it. ``jobs`` are those that have not ended."""
+def status_screen(migration: pb.Migration) -> RenderableType:
+    """All of it."""
     phase = phase_word(migration.phase)
-    parts: list[RenderableType] = [*_headline(migration, phase), Text(), _stores(migration.stores)]
+    parts: list[RenderableType] = [*_headline(migration, phase), Text(), stores_view(migration.stores)]
+    if migration.instances:
+        parts.append(instances_table(migration.instances))
+    if migration.HasField("shadow_mismatches"):
+        parts.append(_shadow_reads(migration.shadow_mismatches))
     for step, word, guards in ((1, "next", migration.advance_guards), (-1, "back", migration.roll_back_guards)):
         if target := neighbour(phase, step):
             parts += [Text(), Text(f"{word}: {target}", style="bold"), guard_table(guards)]
-    if jobs:
-        parts += [Text(), Text("jobs", style="bold"), jobs_table(jobs)]
+    if migration.jobs:
+        parts += [Text(), Text("jobs", style="bold"), jobs_table(migration.jobs)]
     return Group(*parts, Text(), what_to_do(migration, phase))
 
 
@@ -63,6 +68,9 @@ def what_to_do(migration: pb.Migration, phase: str) -> RenderableType:
 def _headline(migration: pb.Migration, phase: str) -> Iterator[Text]:
     line = Text.assemble((phase, "bold"), f"  epoch {migration.epoch}  {MEANINGS[phase]}")
     yield line
+    if migration.HasField("transition"):
+        moving = migration.transition
+        yield Text(f"moving to {phase_word(moving.target)}, {moving.waits_for}", "bold yellow")
     if migration.history:
         last = migration.history[0]
         since = f"since {moment_of(last.changed_at):%Y-%m-%d %H:%M:%SZ}"
@@ -70,20 +78,8 @@ def _headline(migration: pb.Migration, phase: str) -> Iterator[Text]:
         yield Text(f"{since}{who}{': ' if last.reason else ''}{last.reason}{' (forced)' if last.forced else ''}", "dim")
 
 
-def _stores(stores: Iterable[pb.StoreStatus]) -> Table:
-    table = Table("store", "state", "role", "may differ in", "repaired", "last error")
-    for store in stores:
-        state = Text("answers", "green") if store.reachable else Text("AWAY", "bold red")
-        role = " and ".join(word for word, holds in (("written", store.written), ("read", store.read)) if holds)
-        table.add_row(
-            store_word(store.store),
-            state,
-            role or "unused",
-            f"{store.dirty_ranges:,} ranges",
-            f"{store.repaired_points:,} points",
-            Text(store.last_error),
-        )
-    return table
+def _shadow_reads(mismatches: int) -> Text:
+    return Text(f"shadow reads answered differently of late: {mismatches:,}", "bold red" if mismatches else "dim")
 
 
 def _is_missed(store: pb.StoreStatus) -> bool:

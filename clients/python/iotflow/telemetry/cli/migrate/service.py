@@ -59,6 +59,16 @@ class Migrations:
         """Jobs, newest first."""
         return list((await self.call("ListJobs", request)).jobs)
 
+    async def watch_migration(self, every_seconds: float) -> AsyncIterator[pb.Migration]:
+        """Where the fleet stands, whenever that changes, until the service drains."""
+        try:
+            async for response in self._methods["WatchMigration"](
+                pb.WatchMigrationRequest(every_seconds=every_seconds)
+            ):
+                yield response.migration
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+
     async def watch(self, job_id: int) -> AsyncIterator[Job]:
         """A job whenever it changes, until it has ended."""
         try:

@@ -5,28 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 from rich.live import Live
 
-from iotflow.telemetry._errors import TelemetryError
+from iotflow.telemetry._errors import DeadlineExceededError, UnavailableError
 from iotflow.telemetry.cli.migrate.screen import history_table, status_screen
 from iotflow.telemetry.cli.migrate.service import Migrations, json_line, run_here
 from iotflow.telemetry.cli.migrate.words import phase_word
 from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 
-_OPEN = ("JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_PAUSED", "JOB_STATE_FAILED")
-_SHOWN_JOBS = 10
-Snapshot = tuple[pb.Migration, list[Any]]
+#: Before a watch that has ended begins again.
+_AGAIN_SECONDS = 1.0
 
 
 def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks of --watch.")] = 2.0,
+    every: Annotated[
+        float, typer.Option(min=1, max=60, help="Seconds at most between two looks of --watch; changes come at once.")
+    ] = 2.0,
     json: Json = False,
     timeout: Timeout = None,
     address: Address = DEFAULT_ADDRESS,
@@ -43,28 +44,36 @@ def history(json: Json = False, timeout: Timeout = None, address: Address = DEFA
 
 async def _show(service: Migrations, *, as_json: bool) -> None:
     async with service:
-        migration, jobs = await _snapshot(service)
+        migration = await service.migration()
     if as_json:
-        typer.echo(_line(migration, jobs))
+        typer.echo(_line(migration))
     else:
-        Console().print(status_screen(migration, jobs))
+        Console().print(status_screen(migration))
 
 
 async def _watch(service: Migrations, every: float, *, as_json: bool) -> None:
     async with service:
-        if as_json:
-            while True:
-                typer.echo(_line(*await _snapshot(service)))
-                sys.stdout.flush()
-                await asyncio.sleep(every)
-        with Live(auto_refresh=False, vertical_overflow="visible") as live:
-            while True:
-                try:
-                    live.update(status_screen(*await _snapshot(service)), refresh=True)
-                except TelemetryError as error:
-                    # A restart must not end the operator's watch.
-                    live.update(f"the service does not answer: {error.message}", refresh=True)
-                await asyncio.sleep(every)
+        await (_watch_json if as_json else _watch_live)(service, every)
+
+
+async def _watch_json(service: Migrations, every: float) -> None:
+    while True:
+        async for migration in service.watch_migration(every):
+            typer.echo(_line(migration))
+            sys.stdout.flush()
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _watch_live(service: Migrations, every: float) -> None:
+    with Live(auto_refresh=False, vertical_overflow="visible") as live:
+        while True:
+            try:
+                async for migration in service.watch_migration(every):
+                    live.update(status_screen(migration), refresh=True)
+            except (UnavailableError, DeadlineExceededError) as error:
+                # A restart must not end the operator's watch.
+                live.update(f"the service does not answer: {error.message}", refresh=True)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _history(service: Migrations, *, as_json: bool) -> None:
@@ -77,17 +86,6 @@ async def _history(service: Migrations, *, as_json: bool) -> None:
         Console().print(history_table(migration.history))
 
 
-async def _snapshot(service: Migrations) -> Snapshot:
-    migration = await service.migration()
-    try:
-        jobs = await service.jobs(pb.ListJobsRequest(states=_OPEN, page_size=_SHOWN_JOBS))
-    except TelemetryError:
-        # Jobs are kept in PostgreSQL; without it the phase is still known.
-        jobs = []
-    return migration, jobs
-
-
-def _line(migration: pb.Migration, jobs: list[Any]) -> str:
+def _line(migration: pb.Migration) -> str:
     shown = MessageToDict(migration, preserving_proto_field_name=True)
-    listed = [MessageToDict(job, preserving_proto_field_name=True) for job in jobs]
-    return json.dumps({"phase_word": phase_word(migration.phase), **shown, "jobs": listed}, ensure_ascii=False)
+    return json.dumps({"phase_word": phase_word(migration.phase), "jobs": [], **shown}, ensure_ascii=False)

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from iotflow.telemetry.cli.migrate.asking import ask
 from iotflow.telemetry.cli.migrate.following import follow, get_job, print_job
+from iotflow.telemetry.cli.migrate.groups import grouped
+from iotflow.telemetry.cli.migrate.job_options import CallOptions, PaceOptions
 from iotflow.telemetry.cli.migrate.job_view import findings_table, jobs_table
 from iotflow.telemetry.cli.migrate.moving import By, Yes
 from iotflow.telemetry.cli.migrate.service import Migrations, json_line, run_here
-from iotflow.telemetry.cli.migrate.starting import Hours, IotdbRate, PostgresRate, TimeZone, Workers, pace
 from iotflow.telemetry.cli.migrate.words import state_word
 from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
@@ -52,21 +54,11 @@ def cancel(
     run_here(_cancel(Migrations(address, timeout), job_id, yes=yes, as_json=json))
 
 
-def set_pace(
-    job_id: JobId,
-    workers: Workers = 0,
-    iotdb_rate: IotdbRate = 0,
-    postgres_rate: PostgresRate = 0,
-    hours: Hours = None,
-    time_zone: TimeZone = "",
-    json: Json = False,
-    timeout: Timeout = None,
-    address: Address = DEFAULT_ADDRESS,
-) -> None:
+@grouped
+def set_pace(job_id: JobId, pace: PaceOptions, call: CallOptions) -> None:
     """Change how hard a job may work, at once; what is not given is not limited."""
-    new = pace(workers, iotdb_rate, postgres_rate, hours, time_zone)
-    request = pb.SetJobPaceRequest(job_id=job_id, pace=new)
-    run_here(_change(Migrations(address, timeout), "SetJobPace", request, as_json=json))
+    request = pb.SetJobPaceRequest(job_id=job_id, pace=pace.message)
+    run_here(_change(call.service, "SetJobPace", request, as_json=call.json))
 
 
 def findings(
@@ -119,7 +111,7 @@ async def _cancel(service: Migrations, job_id: int, *, yes: bool, as_json: bool)
     async with service:
         job = await get_job(service, job_id)
         if not yes:
-            typer.confirm(f"{job.summary}, {state_word(job)}: it cannot be resumed afterwards. Cancel it?", abort=True)
+            ask(f"{job.summary}, {state_word(job)}: it cannot be resumed afterwards. Cancel it?")
         answer = await service.call("CancelJob", pb.CancelJobRequest(job_id=job_id))
         print_job(answer.job, as_json=as_json)
 

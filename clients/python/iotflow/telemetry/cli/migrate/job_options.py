@@ -1,0 +1,125 @@
+"""Options of the commands that start jobs: what a job is about, how hard it may work, and how it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from iotflow.telemetry._times import timestamp_message
+from iotflow.telemetry.cli import times
+from iotflow.telemetry.cli.migrate.following import follow, print_job
+from iotflow.telemetry.cli.migrate.service import Migrations, run_here
+from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
+from iotflow.telemetry.v1.job_pb2 import JobPace, JobScope
+
+Devices: TypeAlias = Annotated[list[int] | None, typer.Argument(metavar="[DEVICES]...", show_default=False)]
+User: TypeAlias = Annotated[int, typer.Option(help="Devices of this user only.", show_default=False)]
+Measurement: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--measurement", "-m", help="Only this one; may be repeated.")
+]
+From: TypeAlias = Annotated[str | None, typer.Option("--from", help="First moment: ISO 8601, or ago, as -7d.")]
+To: TypeAlias = Annotated[str | None, typer.Option("--to", help="First moment after the range.")]
+Workers: TypeAlias = Annotated[
+    int, typer.Option(min=0, max=16, help="Chunks worked on at once; 0: as the server is set.")
+]
+IotdbRate: TypeAlias = Annotated[
+    int, typer.Option("--iotdb-rate", min=0, help="Most points a second of IoTDB; 0: no limit.")
+]
+PostgresRate: TypeAlias = Annotated[
+    int, typer.Option("--postgres-rate", min=0, help="Most points a second of PostgreSQL; 0: no limit.")
+]
+Hours: TypeAlias = Annotated[list[str] | None, typer.Option(help='When it may work: "22:00-06:00"; may be repeated.')]
+TimeZone: TypeAlias = Annotated[str, typer.Option(help="Time zone of --hours; UTC by default.")]
+Wait: TypeAlias = Annotated[
+    bool, typer.Option("--wait", help="Follow the job to its end; exit code 5 if it does not succeed.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeOptions:
+    """What a job is about."""
+
+    devices: Devices = None
+    user: User = 0
+    measurement: Measurement = None
+    start: From = None
+    end: To = None
+
+    @property
+    def message(self) -> JobScope:
+        """As the service takes it."""
+        scope = JobScope(device_ids=self.devices or (), user_id=self.user, measurements=self.measurement or ())
+        if self.start is not None:
+            scope.start_time.CopyFrom(timestamp_message(times.moment(self.start), "from"))
+        if self.end is not None:
+            scope.end_time.CopyFrom(timestamp_message(times.moment(self.end), "to"))
+        return scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingPaceOptions:
+    """How hard a job may work that does not need PostgreSQL."""
+
+    workers: Workers = 0
+    iotdb_rate: IotdbRate = 0
+    hours: Hours = None
+    time_zone: TimeZone = ""
+
+    @property
+    def message(self) -> JobPace:
+        """As the service takes it."""
+        return JobPace(
+            workers=self.workers,
+            iotdb_points_per_second=self.iotdb_rate,
+            hours=self.hours or (),
+            time_zone=self.time_zone,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaceOptions(ReadingPaceOptions):
+    """How hard a job may work."""
+
+    postgres_rate: PostgresRate = 0
+
+    @property
+    def message(self) -> JobPace:
+        """As the service takes it."""
+        pace = super().message
+        pace.postgres_points_per_second = self.postgres_rate
+        return pace
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallOptions:
+    """Where the service is, and how its answer is shown."""
+
+    json: Json = False
+    timeout: Timeout = None
+    address: Address = DEFAULT_ADDRESS
+
+    @property
+    def service(self) -> Migrations:
+        """The service."""
+        return Migrations(self.address, self.timeout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOptions(CallOptions):
+    """How a job is started."""
+
+    wait: Wait = False
+
+    def start(self, method: str, request: Any) -> None:
+        """Start a job, and show it; to its end where that is asked for."""
+        run_here(self._start(method, request))
+
+    async def _start(self, method: str, request: Any) -> None:
+        async with self.service as service:
+            job = (await service.call(method, request)).job
+            if self.wait:
+                await follow(service, job.id, as_json=self.json)
+            else:
+                print_job(job, as_json=self.json)
