@@ -19,6 +19,7 @@ from tests.client.iotflow_command import COMMAND
 
 _SIZE = struct.pack("HHHH", 60, 200, 0, 0)
 _SECONDS = 60.0
+CTRL_C = "\x03"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ async def converse(address: str, *arguments: object, typed: Sequence[tuple[str, 
 
 def _converse(address: str, arguments: list[str], typed: Sequence[tuple[str, str]]) -> Shown:
     with _terminal() as (ours, theirs):
-        environment = {**os.environ, "IOTFLOW_ADDRESS": address, "TERM": "xterm"}
+        environment = {**os.environ, "IOTFLOW_ADDRESS": address, "TERM": "xterm", "COLUMNS": "200", "LINES": "60"}
         process = subprocess.Popen(
             [str(COMMAND), *arguments],
             env=environment,
@@ -57,27 +58,31 @@ def _converse(address: str, arguments: list[str], typed: Sequence[tuple[str, str
 
 
 def _talk(ours: int, typed: Sequence[tuple[str, str]]) -> str:
-    text, begin = "", 0
+    text, begin, last = "", 0, ""
     waiting = list(typed)
     for chunk in _chunks(ours):
         assert chunk is not None, f"the command does not end; it showed {text!r}"
+        if not chunk and last == CTRL_C:
+            # One that comes in the moment before input() waits is not heard; people press it again.
+            os.write(ours, last.encode())
         text += chunk
         while waiting and (place := text.find(waiting[0][0], begin)) >= 0:
-            words, answer = waiting.pop(0)
+            words, last = waiting.pop(0)
             begin = place + len(words)
-            os.write(ours, answer.encode())
+            os.write(ours, last.encode())
     assert not waiting, f"never shown: {waiting[0][0]!r} in {text!r}"
     assert "Traceback" not in text
     return text
 
 
 def _chunks(ours: int) -> Iterator[str | None]:
-    """What it shows, up to its end; None where that does not come."""
+    """What it shows, up to its end; nothing after a second without a word, None where the end does not come."""
     deadline = time.monotonic() + _SECONDS
     # A terminal whose other end is closed is not read from any more.
     with suppress(OSError):
-        while select.select([ours], [], [], max(deadline - time.monotonic(), 0))[0]:
-            yield os.read(ours, 65_536).decode(errors="replace")
+        while time.monotonic() < deadline:
+            shows = select.select([ours], [], [], 1.0)[0]
+            yield os.read(ours, 65_536).decode(errors="replace") if shows else ""
         yield None
 
 
