@@ -18,7 +18,7 @@ from iotflow_server.api.times import SECOND, timestamp_message
 from iotflow_server.api.values import value_message
 from iotflow_server.api.wire import Mask, WireRows
 from iotflow_server.query.aggregate_rows import AggregateRows, AggregateTable, joined
-from iotflow_server.query.cells import NOTHING, Cells
+from iotflow_server.query.cells import Cells
 from iotflow_server.query.results import AggregateRow
 from iotflow_server.query.threads import computed
 from iotflow_server.stores.batch import Kind, Rows, Timestamps
@@ -29,7 +29,6 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 _ROWS: Final = 32_768
 #: Fewer are encoded at once, sooner than a thread takes them over.
 _FEW: Final = 2_000
-_NUMBERS: Final = (NOTHING, Kind.NUMERIC, Kind.INTEGER)
 _LENGTH_DELIMITED: Final = 2
 _ROWS_TAG: Final = AggregateTelemetryResponse.ROWS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
 _DEVICE_TAG: Final = AggregateRowMessage.DEVICE_ID_FIELD_NUMBER << 3
@@ -57,7 +56,7 @@ def _bytes(table: AggregateTable) -> bytes:
     if not len(table):
         return end
     rows = joined(table.parts)
-    if not all(np.isin(column.kinds, _NUMBERS).all() for column in rows.columns):
+    if not all(column.are_numbers for column in rows.columns):
         return AggregateTelemetryResponse(rows=aggregate_messages(rows)).SerializeToString() + end
     series = _Series.of(rows.keys)
     cuts = sorted({*range(0, len(rows), _ROWS), *_changes(series.device_ids[rows.series_of]), len(rows)})

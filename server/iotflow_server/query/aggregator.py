@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from iotflow_server.query.fill import Fill, filled
 from iotflow_server.query.gathering import by_device
 from iotflow_server.query.quality import rows_of_quality
 from iotflow_server.query.series import SeriesPoints, series_of
+from iotflow_server.query.threads import computed_aside
 from iotflow_server.query.windows import WholeRange, Windowing, Windows, too_many_rows
 from iotflow_server.stores.batch import Batch, Timestamps, is_metadata
 from iotflow_server.stores.points import SeriesKey
@@ -47,7 +47,7 @@ class Aggregator:
         """Aggregate everything that a scan yields; there are so many rows already."""
         found: list[AggregateRows] = []
         async for gathered in by_device(self._chosen(batches), self._max_points):
-            rows = await asyncio.to_thread(self._rows_of_device, gathered, so_far)
+            rows = await computed_aside(self._rows_of_device, gathered, so_far)
             so_far += len(rows)
             found.append(rows)
         return found

@@ -15,6 +15,8 @@ from iotflow_server.stores.batch import Kind, Rows, Values
 #: Stands for a kind where there is no value.
 NOTHING: Final = 0
 _KINDS: Final = {kind.value: kind for kind in Kind}
+#: By number of a kind.
+_NUMBERS: Final = np.array([number not in _KINDS or _KINDS[number].is_number for number in range(max(Kind) + 1)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +64,11 @@ class Cells:
     def __iter__(self) -> Iterator[Cell]:
         for kind, value in zip(self.kinds.tolist(), self.values.tolist(), strict=True):
             yield (_KINDS[kind], value) if kind else None
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether all the values there are are numbers."""
+        return bool(_NUMBERS[self.kinds].all())
 
     def chosen(self, places: Rows | slice) -> Cells:
         """Those at some places."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -20,7 +19,7 @@ from iotflow_server.query.packing import unpacked
 from iotflow_server.query.results import Wanted
 from iotflow_server.query.series import series_of
 from iotflow_server.query.summary import Summary
-from iotflow_server.query.threads import computed
+from iotflow_server.query.threads import computed, computed_aside
 from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.points import SeriesKey
@@ -126,7 +125,7 @@ class RolledAggregation:
     async def _gap(self, selection: Selection, kinds: _Kinds) -> AsyncIterator[Figures]:
         async with closing(self._store.scan(selection)) as batches:
             async for gathered in by_device(batches, self._aggregator.max_points):
-                for part in await asyncio.to_thread(self._summarised, gathered, kinds):
+                for part in await computed_aside(self._summarised, gathered, kinds):
                     yield part
 
     def _summarised(self, batches: Sequence[Batch], kinds: _Kinds) -> list[Figures]:
@@ -168,7 +167,8 @@ def _is_short(rolled: RolledSeries) -> bool:
 def _left(figures: Figures, devices: Sequence[int], gaps: Gaps) -> Figures:
     """Those of figures that belong to devices and lie outside of gaps."""
     is_left = gaps.leave(figures.times)
-    is_own = np.isin([key.device_id for key in figures.keys], devices)
+    wanted = set(devices)
+    is_own = np.array([key.device_id in wanted for key in figures.keys], np.bool_)
     if not is_own.all():
         is_left &= is_own[figures.series_of]
     return figures if is_left.all() else figures.chosen(np.flatnonzero(is_left))
