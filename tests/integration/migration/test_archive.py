@@ -30,6 +30,7 @@ from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import TelemetryStore
 from tests.support.batches import MS, SECOND, T0, Json, Points, batch, batch_of, point, points_of
+from tests.support.iotdb import IotdbServer, execute
 from tests.support.waiting import until_told
 
 DEVICES = tuple(range(1, 10))
@@ -148,6 +149,38 @@ async def test_an_archive_holds_every_value_and_brings_it_back(
     damaged, missing = check_files(folder, manifest.files)
     assert "is damaged" in damaged
     assert "is missing" in missing
+
+
+async def test_bytes_and_other_types_come_back_from_an_archive(
+    tmp_path: Path,
+    iotdb_server: IotdbServer,
+    iotdb_store: IotdbStore,
+    iotdb_settings: IotdbSettings,
+    postgres_store: PostgresStore,
+    owners: dict[int, int],
+) -> None:
+    device = f"{iotdb_settings.database}.devices.device_1"
+    natives = {"x": "BLOB", "i": "INT32", "f": "FLOAT", "t": "TIMESTAMP", "d": "DATE", "s": "STRING"}
+    for name, native in natives.items():
+        execute(iotdb_server, f"CREATE TIMESERIES {device}.{name} {native} ENCODING=PLAIN")
+    values = "X'', X'fffe00'", "-2147483648, 2147483647", "0.1, -0.0", "0, 1700000000000", "'1000-01-01', '9999-12-31'"
+    columns = [value.split(", ") for value in (*values, "'', 'null'")]
+    rows = ", ".join(f"({row}, {', '.join(column[row] for column in columns)})" for row in (0, 1))
+    execute(iotdb_server, f"INSERT INTO {device}(time, {', '.join(natives)}) VALUES {rows}")
+    bytes_as_text = [Json('{"iotflow_bytes": "//4A"}'), Json('{"iotflow_bytes": "gA=="}')]
+    await iotdb_store.write([batch(1, [0, MS], text=bytes_as_text, meta_blob=bytes_as_text)])
+    expected = await all_of(iotdb_store)
+    assert len(expected) == 16
+
+    async with archiving(iotdb_settings, postgres_store, owners) as parts:
+        await ended(parts, await start(parts, tmp_path / "archive"))
+    folder, manifest = tmp_path / "archive", read_manifest(tmp_path / "archive")
+    assert await in_files(folder) == expected
+    filler = postgres_store.filler(2)
+    assert (await restore(folder, manifest, filler)).refused == []
+    await filler.close()
+    assert await all_of(postgres_store) == expected
+    assert (await compare_archive(folder, manifest, postgres_store)).differing == 0
 
 
 async def test_an_archive_goes_on_where_it_was_cut_off_and_is_none_before_its_end(

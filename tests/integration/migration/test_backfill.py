@@ -19,7 +19,7 @@ from iotflow_server.stores.iotdb.store import IotdbStore
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import TimeRange
 from tests.integration.migration.backfill_bed import Bed, backfill_bed
-from tests.support.batches import MS, SECOND, T0, Json, batch, batch_of, point
+from tests.support.batches import MS, SECOND, T0, Json, batch, batch_of, point, points_of
 from tests.support.iotdb import IotdbServer, raw_session
 from tests.support.service import unsatisfied
 
@@ -131,10 +131,11 @@ async def test_other_types_of_iotdb_are_mapped(bed: Bed, raw: Session, older: st
     assert (job.state, job.progress.open_findings) == (JobState.SUCCEEDED, 0)
     carried = await bed.in_postgres()
     assert carried == await bed.in_iotdb()
-    kinds = {name: kind for (_, _, name), (kind, _) in carried.items()}
-    assert kinds == {
-        "i": Kind.INTEGER, "f": Kind.NUMERIC, "t": Kind.INTEGER, "d": Kind.TEXT, "s": Kind.JSON, "x": Kind.JSON
+    mapped = {
+        "i": [-(2**31)], "f": [0.10000000149011612], "t": [1_700_000_000_000], "d": ["2024-02-29"],
+        "s": [Json('{"a": 1}')], "x": [Json('{"iotflow_bytes": "//4A"}')],
     }  # fmt: skip
+    assert carried == points_of([batch_of(1, [MS], mapped)])
 
 
 async def test_the_users_layout_wins_and_each_conflict_is_told(bed: Bed, raw: Session, older: str, users: str) -> None:
@@ -159,9 +160,11 @@ async def test_what_cannot_be_carried_is_told_by_name(bed: Bed, raw: Session, ol
     raw.execute(f"CREATE TIMESERIES {older}.device_1.room.temperature DOUBLE")
     raw.execute(f"CREATE TIMESERIES {older}.device_1.empty DOUBLE")
     raw.execute(f"CREATE TIMESERIES {older}.device_1.rounded DOUBLE ENCODING=RLE")
+    raw.execute(f"CREATE TIMESERIES {older}.device_1.sprintz INT64 ENCODING=SPRINTZ")
+    raw.execute(f"CREATE TIMESERIES {older}.device_1.rlbe INT64 ENCODING=RLBE")
     thinning = "WITH DATATYPE=DOUBLE, ENCODING=GORILLA, DEADBAND=SDT, COMPDEV=1"
     raw.execute(f"CREATE TIMESERIES {older}.device_1.thinned {thinning}")
-    raw.execute(f"INSERT INTO {older}.device_1(time, rounded, thinned) VALUES (1, 1.0, 1.0)")
+    raw.execute(f"INSERT INTO {older}.device_1(time, rounded, thinned, sprintz, rlbe) VALUES (1, 1.0, 1.0, 1, 1)")
     raw.execute(f"INSERT INTO {older}.device_1(time, rounded) VALUES (-99135596800000, 1.0)")
     job = await bed.backfill()
     assert job.state is JobState.SUCCEEDED
@@ -174,11 +177,11 @@ async def test_what_cannot_be_carried_is_told_by_name(bed: Bed, raw: Session, ol
     assert open_subjects == {
         "UNMAPPABLE_PATH": ["device_1", "pump"],
         "NESTED_SERIES": ["device_1.room", "device_1.sub"],
-        "LOSSY_ENCODING": ["device_1.rounded", "device_1.thinned"],
+        "LOSSY_ENCODING": [f"device_1.{name}" for name in ("rlbe", "rounded", "sprintz", "thinned")],
         "UNCARRIABLE_TIME": ["device_1.rounded"],
     }
     assert {each.finding.subject.split(".")[-1] for each in found["EMPTY_SERIES"]} == {"empty"}
-    assert job.progress.open_findings == 6
+    assert job.progress.open_findings == 8
     assert job.report is not None
     assert {each["code"] for each in job.report["findings"]} == {*open_subjects, "EMPTY_SERIES"}
     assert await bed.in_postgres() == {key: value for key, value in (await bed.in_iotdb()).items() if key[0] > 0}

@@ -37,8 +37,7 @@ class ArchiveFolder:
             self._write_text(_OWNER, json.dumps({"job_id": self._job_id}))
         except OSError as error:
             raise JobImpossibleError(f"{self._path} cannot be written: {error.strerror}") from error
-        for left in self._path.glob(f"*{_TEMPORARY}"):
-            left.unlink(missing_ok=True)
+        self._clear()
 
     @contextmanager
     def file(self, name: str) -> Iterator[Path]:
@@ -57,7 +56,7 @@ class ArchiveFolder:
         self._write_text(_note(entry.name), json.dumps(asdict(entry)))
 
     def finish(self, scope: str, file_count: int, *, is_everything: bool) -> Manifest:
-        """Write the manifest.
+        """Write the manifest; what a killed server had begun to write goes.
 
         :raises JobImpossibleError: files are missing here.
         """
@@ -67,10 +66,15 @@ class ArchiveFolder:
                 f"{self._path} holds {len(notes)} of {file_count} files: where several instances do jobs, they must "
                 "share the folder; start the archive anew in one that they share"
             )
+        self._clear()
         entries = [FileEntry.from_json(json.loads(note.read_text(encoding="utf-8"))) for note in notes]
         manifest = Manifest(self._job_id, scope, is_everything, entries)
         self._write_text(MANIFEST, manifest.to_json())
         return manifest
+
+    def _clear(self) -> None:
+        for left in self._path.glob(f"*{_TEMPORARY}"):
+            left.unlink(missing_ok=True)
 
     def _owner(self) -> int | None:
         try:
