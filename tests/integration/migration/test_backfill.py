@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,7 +132,7 @@ async def test_other_types_of_iotdb_are_mapped(bed: Bed, raw: Session, older: st
     assert (job.state, job.progress.open_findings) == (JobState.SUCCEEDED, 0)
     carried = await bed.in_postgres()
     assert carried == await bed.in_iotdb()
-    mapped = {
+    mapped: dict[str, list[Any]] = {
         "i": [-(2**31)], "f": [0.10000000149011612], "t": [1_700_000_000_000], "d": ["2024-02-29"],
         "s": [Json('{"a": 1}')], "x": [Json('{"iotflow_bytes": "//4A"}')],
     }  # fmt: skip

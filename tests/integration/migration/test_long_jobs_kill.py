@@ -78,7 +78,7 @@ async def killed_on_its_way(service: ServiceProcess, job_id: int) -> int:
             return (await call.GetJob(pb.GetJobRequest(job_id=job_id), timeout=30)).job.progress
 
     async def is_on_its_way() -> bool:
-        return (await progress()).chunks_done >= 1
+        return int((await progress()).chunks_done) >= 1
 
     await until_told(is_on_its_way)
     last = await progress()
@@ -87,7 +87,7 @@ async def killed_on_its_way(service: ServiceProcess, job_id: int) -> int:
     return int(last.chunks_done)
 
 
-async def ended(service: ServiceProcess, job_id: int) -> job_pb2.Job:
+async def ended(service: ServiceProcess, job_id: int) -> Any:
     async with calls(service) as call, asyncio.timeout(120):
         await call.SetJobPace(pb.SetJobPaceRequest(job_id=job_id, pace=job_pb2.JobPace(workers=1)), timeout=30)
         async for answer in call.WatchJob(pb.WatchJobRequest(job_id=job_id)):
