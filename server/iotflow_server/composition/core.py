@@ -85,8 +85,8 @@ async def core_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -
     def owner_of(device_id: int) -> int:
         return registry.owner(device_id)
 
-    # One more: to hear of what others do.
-    postgres = await postgres_store(settings, settings.postgres_pool_size + 1, stack, owner_of)
+    # Two more: to hear of what others do.
+    postgres = await postgres_store(settings, settings.postgres_pool_size + 2, stack, owner_of)
     fleet, file = PostgresFleet(postgres.pool), PositionFile(settings.data_dir)
     known, stance = await first_state(fleet, file.read(), settings.first_phase)
     _log.info("phase known", action="phase_known", phase=str(known.phase), epoch=known.epoch)

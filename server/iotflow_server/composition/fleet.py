@@ -18,6 +18,7 @@ from iotflow_server.migration.schema_evidence import SchemaEvidence
 from iotflow_server.migration.verification.evidence import ComparisonEvidence
 from iotflow_server.routing.fence import Fence
 from iotflow_server.stores.postgres.stream_writers import StreamWriters
+from iotflow_server.stores.postgres.takeovers import StreamTakeovers
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Member:
 async def join_fleet(core: Core) -> Member:
     """Register with the fleet, and let writes and repairs begin; they end with the stack."""
     settings, router = core.settings, core.router
-    fence = Fence(StreamWriters(core.postgres.pool), lambda: router.phase)
+    fence = _fence(core)
     ingest = Ingest(router, fence, settings.max_inflight_bytes)
     core.metrics.watch_inflight_bytes(lambda: ingest.budget.used)
     repairer = _repairer(core)
@@ -68,6 +69,18 @@ def _repairer(core: Core) -> Repairer:
     strain = LiveStrain(core.live_writes(), lambda: 0, settings.job_max_write_seconds, 0)
     pace = RepairPace(settings.repair_points_per_second, strain, lambda: router.stance.needs_both)
     return Repairer(router, core.dirty.local, core.dirty.shared, core.locks, pace, core.metrics.points_repaired)
+
+
+def _fence(core: Core) -> Fence:
+    """What keeps streams that were left behind away; where IoTDB is kept, also at other processes."""
+    pool = core.postgres.pool
+    writers = StreamWriters(pool)
+    takeovers = StreamTakeovers(pool, writers, core.settings.instance_silence_seconds)
+    fence = Fence(writers, takeovers, lambda: core.router.phase)
+    if core.known.phase.keeps_iotdb:
+        takeovers.start(fence)
+        core.stack.push_async_callback(takeovers.stop)
+    return fence
 
 
 def controller_of(core: Core, member: Member) -> MigrationController:

@@ -70,7 +70,7 @@ async def postgres_dsn(settings: Settings, stack: AsyncExitStack) -> str:
     if settings.postgres_dsn is not None:
         return settings.postgres_dsn.get_secret_value()
     try:
-        of_worker = settings.postgres_pool_size + settings.postgres_read_connections + 1
+        of_worker = settings.postgres_pool_size + settings.postgres_read_connections + 2
         most = settings.workers * of_worker + _OTHER_CONNECTIONS
         embedded = LocalPostgres(settings.data_dir / "postgres", settings={"max_connections": str(most)})
         await asyncio.to_thread(embedded.start)

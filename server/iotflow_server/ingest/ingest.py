@@ -13,6 +13,7 @@ from iotflow_server.ingest.writable import Writable
 from iotflow_server.routing.fence import Fence
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.router import Router
+from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.stream_writer import StreamWriter
@@ -28,7 +29,7 @@ class Ingest:
         self._deletes: set[asyncio.Task[tuple[StoreName, ...]]] = set()
         #: What is taken but not yet stored; whoever writes reserves before.
         self.budget = ByteBudget(max_inflight_bytes)
-        self._committer = GroupCommitter(router.write, lambda: router.time_precision_us, self.budget.release)
+        self._committer = GroupCommitter(self._write, lambda: router.time_precision_us, self.budget.release)
 
     def start(self) -> None:
         """Begin to store what is written."""
@@ -77,6 +78,10 @@ class Ingest:
         self._deletes.add(task)
         task.add_done_callback(self._deletes.discard)
         return await asyncio.shield(task)
+
+    async def _write(self, frame: Frame) -> WriteOutcome:
+        async with self._fence.passing(frame.writers):
+            return await self._router.write(frame)
 
     async def _delete(self, device_id: int, selection: Selection) -> tuple[StoreName, ...]:
         async with self._committer.lanes.holding(device_id):

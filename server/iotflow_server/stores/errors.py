@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from iotflow_server.stores.name import StoreName
 
 
@@ -24,3 +26,10 @@ class StoreRefusedError(StoreError):
 
 class WriterSupersededError(StoreRefusedError):
     """A later stream of the same writer has begun, which this one could undo: nothing of this write was stored."""
+
+    @classmethod
+    def by(cls, store: StoreName, writer_id: str, attempt: int) -> Self:
+        """The stream of a writer that has begun."""
+        return cls(
+            store, f"a later stream (attempt {attempt}) of the writer {writer_id!r} has taken the place of this one"
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,14 @@ import asyncpg
 import grpc
 import pytest
 
-from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest
-from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceStub
-from iotflow.telemetry.v1.value_pb2 import Column, ColumnBatch
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
 from iotflow_server.routing.phase import Phase
 from tests.support.service import service, settings_of
+from tests.support.streams import message, stream_to, write
 from tests.support.waiting import until
 from tests.support.workers import logged, metric
 
-NOON = 1_767_268_800_000_000
-GATEWAY = "gateway-1"
 _HELD = "iotflow_inflight_bytes"
 _SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'iotflow-server'"
 _STORED = "SELECT numeric_value FROM telemetry_data ORDER BY timestamp"
@@ -47,27 +43,6 @@ def processes(tmp_path: Path, own_postgres: LocalPostgres) -> Iterator[tuple[Ser
     yield both
     for process in both:
         process.kill()
-
-
-def message(sequence: int, value: float, attempt: int, *, minutes: int = 0) -> WriteTelemetryStreamRequest:
-    batch = ColumnBatch(
-        device_id=1, timestamps=[NOON + minutes * 60_000_000], columns=[Column(name="level", numeric=[value])]
-    )
-    return WriteTelemetryStreamRequest(sequence=sequence, batches=[batch], writer_id=GATEWAY, attempt=attempt)
-
-
-@asynccontextmanager
-async def stream_to(process: ServiceProcess) -> AsyncIterator[Any]:
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(process.address, options=options) as channel:
-        yield TelemetryServiceStub(channel).WriteTelemetryStream()  # type: ignore[call-arg]
-
-
-async def write(call: Any, *messages: WriteTelemetryStreamRequest) -> None:
-    for each in messages:
-        await call.write(each)
-    while (await call.read()).acknowledged_sequence < messages[-1].sequence:
-        pass
 
 
 @contextmanager

@@ -86,7 +86,8 @@ class PostgresPool:
                     yield connection
                 except (TimeoutError, asyncio.CancelledError):
                     # To end it in good order would be to wait for the same answer again.
-                    connection.terminate()
+                    if _is_open(connection):
+                        connection.terminate()
                     raise
 
     @asynccontextmanager
@@ -96,7 +97,7 @@ class PostgresPool:
             try:
                 yield connection
             finally:
-                if not connection.is_closed():
+                if _is_open(connection):
                     await connection.reset(timeout=self.timeout)
                     await self._tell(connection)
 
@@ -151,6 +152,13 @@ async def transaction(connection: Connection) -> AsyncIterator[None]:
             await own.rollback()
         raise
     await own.commit()
+
+
+def _is_open(connection: Connection) -> bool:
+    with suppress(asyncpg.InterfaceError):
+        return not connection.is_closed()
+    # It was lost, and the pool has it back already. To raise here would be to end a cancelled block with another error.
+    return False
 
 
 async def _nothing_to_reset(_: object) -> None:

@@ -26,6 +26,7 @@ SELECT known.writer_id, known.attempt
 FROM stream_writers AS known JOIN unnest($1::text[], $2::bigint[]) AS own (writer_id, attempt) USING (writer_id)
 WHERE known.attempt > own.attempt LIMIT 1
 """
+_ALL: Final = "SELECT writer_id, attempt FROM stream_writers"
 _FORGET: Final = "DELETE FROM stream_writers WHERE seen_at < now() - interval '30 days'"
 
 
@@ -43,7 +44,12 @@ class StreamWriters:
         async with self._pool.connection() as connection:
             attempt = await connection.fetchval(_ENTER, writer.writer_id, writer.attempt)
         if attempt > writer.attempt:
-            raise _superseded(writer.writer_id, attempt)
+            raise WriterSupersededError.by(StoreName.POSTGRES, writer.writer_id, attempt)
+
+    async def all(self) -> list[StreamWriter]:
+        """The last stream of each."""
+        async with self._pool.connection() as connection:
+            return [StreamWriter(*row) for row in await connection.fetch(_ALL)]
 
 
 async def refuse_superseded(connection: Connection, writers: Collection[StreamWriter]) -> None:
@@ -56,14 +62,9 @@ async def refuse_superseded(connection: Connection, writers: Collection[StreamWr
     ids, attempts = [each.writer_id for each in writers], [each.attempt for each in writers]
     found = await connection.fetchrow(_SUPERSEDED, ids, attempts)
     if found is not None:
-        raise _superseded(*found)
+        raise WriterSupersededError.by(StoreName.POSTGRES, *found)
 
 
 async def forget_old(connection: Connection) -> None:
     """Remove writers that have not come again for long: whatever they left behind has ended since."""
     await connection.execute(_FORGET)
-
-
-def _superseded(writer_id: str, attempt: int) -> WriterSupersededError:
-    message = f"a later stream (attempt {attempt}) of the writer {writer_id!r} has taken the place of this one"
-    return WriterSupersededError(StoreName.POSTGRES, message)
