@@ -17,6 +17,8 @@ from iotflow_server.stores.iotdb.types import KIND_ATTRIBUTE, NativeType, series
 from iotflow_server.stores.store import SeriesType
 
 _CACHE_SECONDS: Final = 30.0
+#: From then on a schema is asked for anew while it is still good.
+_AGING_SECONDS: Final = 15.0
 _CACHED_DEVICES: Final = 20_000
 
 
@@ -106,6 +108,12 @@ class SchemaCache:
         with self._lock:
             loaded, schema = self._entries.get(device_id, (float("-inf"), None))
             return schema if time.monotonic() - loaded < _CACHE_SECONDS else None
+
+    def is_aging(self, device_id: int) -> bool:
+        """Whether what is known of a device is good, but not for long."""
+        with self._lock:
+            loaded, _ = self._entries.get(device_id, (float("inf"), None))
+            return time.monotonic() - loaded >= _AGING_SECONDS
 
     def put(self, device_id: int, schema: DeviceSchema) -> None:
         """Remember what IoTDB has just told."""

@@ -19,7 +19,8 @@ from iotflow_server.stores.iotdb.deleting import delete_points
 from iotflow_server.stores.iotdb.names import DevicePlace, Layout
 from iotflow_server.stores.iotdb.paging import first_points
 from iotflow_server.stores.iotdb.reading import MOST_ROWS, DeviceScan, Plan, make_plan
-from iotflow_server.stores.iotdb.schema import SchemaCache, by_precedence, load_places, load_schema, merged_types
+from iotflow_server.stores.iotdb.schema import SchemaCache, by_precedence, load_places, merged_types
+from iotflow_server.stores.iotdb.schema_lookup import SchemaLookup
 from iotflow_server.stores.iotdb.session import Session
 from iotflow_server.stores.iotdb.sessions import Sessions
 from iotflow_server.stores.iotdb.summary import latest_points, series_infos
@@ -49,8 +50,9 @@ class IotdbStore:
         self._layout = Layout(settings.database)
         self._owner_of = owner_of
         self._sessions = Sessions(settings)
-        self._schemas = SchemaCache()
-        self._writer = Writer(self._layout, self._schemas, owner_of)
+        schemas = SchemaCache()
+        self._schemas = SchemaLookup(self._sessions, self._layout, schemas)
+        self._writer = Writer(self._layout, schemas, owner_of)
         self._parallel = max(1, settings.pool_size // 2)
 
     @property
@@ -72,6 +74,7 @@ class IotdbStore:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        await self._schemas.stop()
         self._sessions.close()
 
     async def ping(self) -> None:
@@ -157,11 +160,7 @@ class IotdbStore:
 
         What is known is at most half a minute old.
         """
-        schema = self._schemas.get(device_id)
-        if schema is None:
-            schema = await self._sessions.run(lambda session: load_schema(session, self._layout, device_id))
-            self._schemas.put(device_id, schema)
-        return merged_types(schema, self._owner_of(device_id))
+        return merged_types(await self._schemas.schema(device_id), self._owner_of(device_id))
 
     async def list_devices(self) -> Sequence[tuple[int, int]]:
         """Return each device with its user: the owner by the registry if it stands there, else the lowest user."""
