@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=64,
-        description="Processes that serve the address; more than 1 only in DECOMMISSIONED. Limits are of each.",
+        description="Processes that serve the address, each an instance of the deployment. Limits are of each.",
     )
     metrics_listen: str = Field("127.0.0.1:9464", description="Address of /metrics; empty: off.")
     data_dir: Path = Field(

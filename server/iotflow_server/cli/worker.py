@@ -44,7 +44,8 @@ async def _work(settings: Settings, number: int) -> bool:
     """Work to the end; return whether the parent has died."""
     lifeline = await Lifeline.connected()
     metrics = metrics_of_worker(metrics_folder(settings.data_dir), number)
-    own = settings.model_copy(update={"data_dir": worker_folder(settings.data_dir, number)})
+    name = f"{settings.known_as} worker {number}"
+    own = settings.model_copy(update={"data_dir": worker_folder(settings.data_dir, number), "instance_name": name})
     try:
         async with prepared(own, metrics, is_worker=True) as server:
             lifeline.report(Report.READY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from typing import Final
 
 import structlog
@@ -12,15 +12,17 @@ from pydantic import SecretStr
 
 from iotflow_server.access.local_devices import LocalDevices
 from iotflow_server.access.postgres_devices import PostgresDevices
-from iotflow_server.composition.foundation import StartError, embedded_folder, explained, lock_folder, postgres_dsn
+from iotflow_server.composition.foundation import embedded_folder, explained, lock_folder, postgres_dsn
 from iotflow_server.config import Settings
 from iotflow_server.migration.first_state import first_state
 from iotflow_server.migration.position import PositionFile
 from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.observability.exporter import exporter_on
 from iotflow_server.observability.shared_metrics import SharedMetrics
+from iotflow_server.stores.errors import StoreUnavailableError
+from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.store import PostgresStore
-from iotflow_server.workers.folders import metrics_folder
+from iotflow_server.workers.folders import metrics_folder, worker_folder
 from iotflow_server.workers.process import WorkerPlan
 from iotflow_server.workers.shared_address import reserved
 from iotflow_server.workers.supervisor import Supervisor
@@ -63,26 +65,28 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> None:
 
 
 async def _make_ready(settings: Settings, dsn: str) -> None:
-    """Bring schema, phase and registry to where workers can take them from PostgreSQL."""
+    """Bring schema, phase and registry to where workers can take them from PostgreSQL.
+
+    Where it is away, and the phase that the first worker knows can do without it, all that is left to the workers.
+    """
     store = PostgresStore(dsn, settings.postgres_pool_size, settings.postgres_timeout_seconds, lambda _: 0)
     try:
-        fleet = PostgresFleet(store.pool)
-        await store.open()
-        known, _ = await first_state(fleet, PositionFile(settings.data_dir).read(), settings.first_phase)
-        phase = known.phase
-        if phase.keeps_iotdb:
-            raise StartError(
-                f"the phase is {phase}, which keeps IoTDB, and several workers cannot go through a migration together "
-                "yet: set IOTFLOW_WORKERS=1"
-            )
-        await fleet.first(phase)
-        await _carry_over_devices(settings, store)
+        fleet, position = PostgresFleet(store.pool), PositionFile(worker_folder(settings.data_dir, 1)).read()
+        with suppress(StoreUnavailableError):
+            # Where that matters, the next step says so.
+            await store.open()
+        known, _ = await first_state(fleet, position, settings.first_phase)
+        if not known.phase.keeps_iotdb:
+            # Else a worker looks first whether it has what the phase needs.
+            await fleet.first(known.phase)
+        with suppress(StoreUnavailableError) if known.phase.reads_from(StoreName.IOTDB) else nullcontext():
+            await _carry_over_devices(settings, store)
     finally:
         await store.close()
 
 
 async def _carry_over_devices(settings: Settings, store: PostgresStore) -> None:
-    """Tell PostgreSQL what a single server before could not yet tell it: workers have no copies of the registry."""
+    """Tell PostgreSQL what a single server before could not yet tell it: its copy of the registry is no worker's."""
     local = LocalDevices(settings.data_dir / "devices.sqlite")
     try:
         await PostgresDevices(store.pool).insert(await local.fetch())

@@ -245,11 +245,11 @@ async def test_a_worker_that_cannot_start_ends_all_with_its_reason(tmp_path: Pat
     assert f"cannot write to {tmp_path / 'workers' / '2'}" in line
 
 
-async def test_a_phase_with_iotdb_wants_a_single_process(tmp_path: Path, postgres_dsn: str) -> None:
+async def test_a_phase_with_iotdb_wants_iotdb(tmp_path: Path, postgres_dsn: str) -> None:
     settings = {"IOTFLOW_POSTGRES_DSN": postgres_dsn, "IOTFLOW_INITIAL_PHASE": "POSTGRES_ONLY"}
     line = await asyncio.to_thread(refusal, tmp_path, WORKERS, **settings)
     assert "POSTGRES_ONLY" in line
-    assert "IOTFLOW_WORKERS=1" in line
+    assert "IOTDB_HOST" in line
     connection = await asyncpg.connect(postgres_dsn)
     assert await connection.fetchval("SELECT count(*) FROM migration_phase") == 0
     await connection.close()
