@@ -20,6 +20,8 @@ from iotflow_server.stores.store import TelemetryStore
 from tests.support.batches import T0, Points, point, points_of
 from tests.support.iotdb import execute, settings_for, start_or_skip
 
+pytestmark = pytest.mark.timeout(300)
+
 DEVICES = (1, 2, 3)
 ROWS = 2_500
 MS0 = T0 // 1000

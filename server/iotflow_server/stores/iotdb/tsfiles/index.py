@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ class Index:
 
     layout: Layout
     series: dict[str, list[Stored]] = field(default_factory=dict)
+    devices: dict[int, dict[DevicePlace, dict[str, list[Stored]]]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -40,30 +42,38 @@ class Index:
 
     def inventory(self) -> Inventory:
         """What there is; what cannot be read is a fault and belongs to no device."""
-        listed = [Listed(path, stored[-1].type, stored[-1].encoding, "") for path, stored in self.series.items()]
-        found = inventory_of((one for one in listed if one.path not in self.unreadable), self.layout, self._points)
+        points: Counter[str] = Counter()
+        for stored in self.series.values():
+            points[join_path(split_path(stored[0].device))] += sum(one.points for one in stored)
+        readable = (stored[-1] for path, stored in self.series.items() if path not in self.unreadable)
+        listed = (Listed(one.path, one.type, one.encoding, "") for one in readable)
+        found = inventory_of(listed, self.layout, lambda device: points[join_path(device)])
         return Inventory(found.devices, [*found.faults, *self._unreadable()])
 
     def of_device(self, device_id: int) -> StoredSeries:
         """The readable series of a device. Nested series are not the device's own."""
-        found: dict[DevicePlace, dict[str, Sequence[Stored]]] = {}
-        for path, stored in self.series.items():
-            *device, name = split_path(path)
-            place = self.layout.place(device)
-            if place is not None and place.device_id == device_id and path not in self.unreadable:
-                found.setdefault(place, {})[name] = stored
-        return found
+        return {
+            place: {name: stored for name, stored in series.items() if self._is_readable(stored[-1])}
+            for place, series in self.devices.get(device_id, {}).items()
+        }
 
     def owners(self) -> dict[int, int]:
         """The user of each device: of several the lowest; 0 where none has it."""
-        users: dict[int, set[int]] = {}
-        for path in self.series:
-            if (place := self.layout.place(split_path(path)[:-1])) is not None:
-                users.setdefault(place.device_id, set()).add(place.user_id)
-        return {device: min(each - {0}, default=0) for device, each in users.items()}
+        return {
+            device: min((place.user_id for place in places if place.user_id), default=0)
+            for device, places in self.devices.items()
+        }
+
+    def _is_readable(self, stored: Stored) -> bool:
+        return stored.path not in self.unreadable and stored.type in NativeType.__members__
 
     def _add(self, stored: Stored, opened: OpenFile) -> None:
-        known = self.series.setdefault(stored.path, [])
+        known = self.series.get(stored.path)
+        if known is None:
+            known = self.series[stored.path] = []
+            *device, name = split_path(stored.path)
+            if (place := self.layout.place(device)) is not None:
+                self.devices.setdefault(place.device_id, {}).setdefault(place, {})[name] = known
         known.append(stored)
         if known[0].type != stored.type:
             self.unreadable[stored.path] = f"it is {known[0].type} in {known[0].file.path.name} and {stored.type} later"
@@ -72,15 +82,6 @@ class Index:
                 next(opened.pieces(stored, stored.first, stored.first), None)
             except TsFilesError as error:
                 self.unreadable[stored.path] = f"the wheel tsfile cannot read {error}"
-
-    def _points(self, device: Sequence[str]) -> int:
-        path = join_path(device)
-        return sum(
-            stored.points
-            for each in self.series.values()
-            for stored in each
-            if join_path(split_path(stored.device)) == path
-        )
 
     def _unreadable(self) -> Iterator[HistoryFault]:
         for path, why in self.unreadable.items():

@@ -95,16 +95,23 @@ class OpenFile:
     def pieces(self, stored: Stored, first: int = _EVER[0], last: int = _EVER[1]) -> Iterator[Piece]:
         """The points of a series from one tick to another, both included, block by block.
 
-        :raises TsFilesError: the series is encoded in a way that the wheel cannot read.
+        :raises TsFilesError: the wheel cannot read how it is encoded, or has not read all that the file tells of.
         """
+        count = 0
+        for piece in self._pieces(stored, first, last):
+            count += len(piece.ticks)
+            yield piece
+        if first <= stored.first and stored.last <= last and count != stored.points:
+            raise TsFilesError(f"{stored.path} in {stored.file.path}: {count} of {stored.points} points were read")
+
+    def _pieces(self, stored: Stored, first: int, last: int) -> Iterator[Piece]:
         try:
             with closing(self._reader.query_prepared(self._prepared(stored), first, last)) as blocks:
                 while (block := blocks.read_arrow_record_batch()) is not None:
                     yield _piece(block, NativeType[stored.type])
         except LibraryError as error:
-            raise TsFilesError(
-                f"{stored.path}, {stored.type} as {stored.encoding} in {stored.file.path}: {error}"
-            ) from error
+            what = f"{stored.path}, {stored.type} as {stored.encoding} in {stored.file.path}"
+            raise TsFilesError(f"{what}: {error}") from error
 
     def _prepared(self, stored: Stored) -> Any:
         return self._reader.prepare_series(stored.locator, trust_index=True)
