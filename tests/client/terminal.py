@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -45,7 +46,7 @@ def _converse(address: str, arguments: list[str], typed: Sequence[tuple[str, str
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_in_front_of_somebody,
         )
         os.close(theirs)
         try:
@@ -55,6 +56,12 @@ def _converse(address: str, arguments: list[str], typed: Sequence[tuple[str, str
             process.wait()
             raise
         return Shown(text, process.wait(_SECONDS))
+
+
+def _as_in_front_of_somebody() -> None:
+    """The terminal is the command's, and Ctrl-C is heard, even where tests run in the background, which ignores it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _talk(ours: int, typed: Sequence[tuple[str, str]]) -> str:

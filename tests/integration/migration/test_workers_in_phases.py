@@ -14,6 +14,7 @@ from iotflow_server.config import IotdbSettings
 from iotflow_server.local.service import ServiceProcess
 from tests.integration.migration.live_fleet import LiveFleet, name_of, walk
 from tests.support.service import Caller
+from tests.support.waiting import until_told
 from tests.support.workers import WORKERS, connected, logged, metric, one_of_each, serving, until_replaced, workers_on
 
 BASE = 1_700_000_000_000
@@ -59,6 +60,10 @@ async def test_workers_walk_through_the_phases_while_one_of_them_is_killed(servi
     async with one_of_each(service) as callers:
         assert {name_of(await caller.status()) for caller in callers} == {"READ_POSTGRES"}
         assert len(await instances(callers[0])) == WORKERS
-    assert await metric(service, 'iotflow_phase{phase="READ_POSTGRES"}') == 1
+
+    async def is_shown() -> bool:
+        return await metric(service, 'iotflow_phase{phase="READ_POSTGRES"}') == 1
+
+    await until_told(is_shown)
     assert [line["exit_code"] for line in logged(service, "worker_ended")] == [-signal.SIGKILL]
     assert await asyncio.to_thread(service.terminate) == 0
