@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         description="Most points a second that the repair in the background compares, by each process; 0: as many as "
-        "live writes bear. While a transition waits for it nothing holds it back.",
+        "live writes bear, half of the time at least. While a transition waits for it nothing holds it back.",
     )
     initial_phase: Phase | None = Field(
         None,

@@ -11,6 +11,8 @@ from iotflow_server.migration.jobs.pacing import BackOff, PointLimit, Strain
 
 #: A wait looks so often whether it has been made needless.
 _LOOK_SECONDS: Final = 0.25
+#: Of its time the repair works at least so much: where writes go on marking ranges, less would never come to an end.
+_LEAST_SHARE: Final = 1 / 2
 
 
 class RepairPace:
@@ -20,7 +22,7 @@ class RepairPace:
         """``points_per_second``: points compared, 0 for any number."""
         self._limit = PointLimit()
         self._limit.rate = points_per_second or None
-        self._back_off = BackOff(strain)
+        self._back_off = BackOff(strain, _LEAST_SHARE)
         self._is_urgent = is_urgent
 
     @property

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
+
+import pytest
 
 from iotflow_server.migration.repair_pace import RepairPace
 from tests.support.waiting import until
@@ -35,3 +38,16 @@ async def test_without_a_limit_only_strain_holds_it_back() -> None:
         await asyncio.sleep(1.1)
         await pace.rest()
     assert not pace.is_owed
+
+
+async def test_however_long_others_suffer_half_of_the_time_is_worked(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    pace = RepairPace(0, lambda: "live writes are slow", lambda: False)
+    for _ in range(10):
+        now += 1.0
+        await pace.rest()
+    now += 0.4
+    assert not pace.is_owed
+    now += 0.2
+    assert pace.is_owed

@@ -52,8 +52,9 @@ class PointLimit:
 class BackOff:
     """Which share of its time a job works: halved each second while it strains others, then slowly whole again."""
 
-    def __init__(self, strain: Strain) -> None:
+    def __init__(self, strain: Strain, least_share: float) -> None:
         self._strain = strain
+        self._least_share = least_share
         self._looked = time.monotonic()
         self.share = 1.0
         self.reason = ""
@@ -65,7 +66,7 @@ class BackOff:
             return
         self._looked = now
         self.reason = self._strain()
-        self.share = max(self.share / 2, _LEAST_SHARE) if self.reason else min(self.share * 1.5, 1.0)
+        self.share = max(self.share / 2, self._least_share) if self.reason else min(self.share * 1.5, 1.0)
 
 
 class Pacing:
@@ -73,7 +74,7 @@ class Pacing:
 
     def __init__(self, pace: JobPace, strain: Strain) -> None:
         self._limits = {store: PointLimit() for store in StoreName}
-        self._back_off = BackOff(strain)
+        self._back_off = BackOff(strain, _LEAST_SHARE)
         self._reason = ("", 0.0)
         self.change(pace)
 
