@@ -17,14 +17,18 @@ class Wire:
         self._target = port
         self._flows = asyncio.Event()
         self._flows.set()
+        self._calls: set[asyncio.Task[None]] = set()
         self.port = 0
 
     @asynccontextmanager
     async def laid(self) -> AsyncIterator[Wire]:
-        """Listen on a port of its own."""
-        async with await asyncio.start_server(self._connect, "127.0.0.1", 0) as server:
+        """Listen on a port of its own; nothing of it is left at the end."""
+        async with await asyncio.start_server(self._accept, "127.0.0.1", 0) as server:
             self.port = server.sockets[0].getsockname()[1]
             yield self
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
 
     def hold(self) -> None:
         """Let nothing through to the server from now on."""
@@ -34,10 +38,17 @@ class Wire:
         """Let through what was held, but for clients that are gone."""
         self._flows.set()
 
+    def _accept(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        call = asyncio.create_task(self._connect(client, answers))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
     async def _connect(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
-        server, requests = await asyncio.open_connection(self._host, self._target)
-        with suppress(ConnectionError):
-            await asyncio.gather(self._carry(client, requests), self._return(server, answers))
+        async with _closed(answers):
+            server, requests = await asyncio.open_connection(self._host, self._target)
+            async with _closed(requests):
+                with suppress(ConnectionError):
+                    await asyncio.gather(self._carry(client, requests), self._return(server, answers))
 
     async def _carry(self, client: asyncio.StreamReader, requests: asyncio.StreamWriter) -> None:
         while data := await client.read(_BYTES):
@@ -51,3 +62,13 @@ class Wire:
         while data := await server.read(_BYTES):
             answers.write(data)
         answers.close()
+
+
+@asynccontextmanager
+async def _closed(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
