@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from iotflow_server.query.engine import QueryEngine
-from iotflow_server.query.results import PointList
+from iotflow_server.query.point_list import PointList
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore

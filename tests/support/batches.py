@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from iotflow_server.query.results import PointList
+from iotflow_server.query.point_list import PointList
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.points import Scalar
 

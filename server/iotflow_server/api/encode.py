@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import Message
+
 from iotflow.telemetry.v1.telemetry_service_pb2 import (
     GetLatestTelemetryResponse,
     QueryTelemetryResponse,
@@ -12,10 +14,13 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     TimePrecision,
 )
 from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, ValueKind
+from iotflow_server.api.encode_points import is_fixed, point_bytes
 from iotflow_server.api.ports import RegistryPort
 from iotflow_server.api.times import SECOND, timestamp_message
 from iotflow_server.api.values import FIELDS
-from iotflow_server.query.results import LatestPoints, Page, PointList
+from iotflow_server.api.wire import Response, WireResponse
+from iotflow_server.query.point_list import PointList
+from iotflow_server.query.results import LatestPoints, Page
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.store import SeriesInfo
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Looked up once: an enum of a proto asks its descriptor each time.
 _MICROSECOND, _MILLISECOND = TimePrecision.TIME_PRECISION_MICROSECOND, TimePrecision.TIME_PRECISION_MILLISECOND
+#: Fewer are sooner made as messages than as bytes.
+_MANY = 40
 _STORES = {StoreName.IOTDB: Store.STORE_IOTDB, StoreName.POSTGRES: Store.STORE_POSTGRES}
 
 _KINDS = {
@@ -52,17 +59,31 @@ def precision_message(precision_us: int) -> TimePrecision:
     return _MICROSECOND if precision_us == 1 else _MILLISECOND
 
 
-def page_message(page: Page, registry: RegistryPort) -> QueryTelemetryResponse:
-    """A page of points."""
+def page_response(page: Page, registry: RegistryPort) -> Response:
+    """A QueryTelemetryResponse."""
     message = QueryTelemetryResponse(next_page_token=page.next_token, served_by=store_message(page.served_by))
-    _add_points(message.points, page.points, registry)
-    return message
+    return _with_points(message, message.points, QueryTelemetryResponse.POINTS_FIELD_NUMBER, page.points, registry)
 
 
-def latest_message(latest: LatestPoints, registry: RegistryPort) -> GetLatestTelemetryResponse:
-    """The latest points."""
+def latest_response(latest: LatestPoints, registry: RegistryPort) -> Response:
+    """A GetLatestTelemetryResponse."""
     message = GetLatestTelemetryResponse(served_by=store_message(latest.served_by))
-    _add_points(message.points, latest.points, registry)
+    return _with_points(
+        message, message.points, GetLatestTelemetryResponse.POINTS_FIELD_NUMBER, latest.points, registry
+    )
+
+
+def _with_points(
+    message: Message,
+    places: RepeatedCompositeFieldContainer[TelemetryPoint],
+    field: int,
+    points: PointList,
+    registry: RegistryPort,
+) -> Response:
+    """A message with points in its repeated field ``places``, which has the number ``field``."""
+    if len(points) >= _MANY and points.facts is None and is_fixed(points.points):
+        return WireResponse(point_bytes(points.points, registry.owner, field) + message.SerializeToString())
+    _add_points(places, points, registry)
     return message
 
 

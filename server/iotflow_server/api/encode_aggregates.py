@@ -14,14 +14,15 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateRow as Aggregate
 from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateTelemetryResponse
 from iotflow.telemetry.v1.value_pb2 import Value
 from iotflow_server.api.encode import store_message
-from iotflow_server.api.times import SECOND, timestamp_message
+from iotflow_server.api.times import timestamp_message
 from iotflow_server.api.values import value_message
-from iotflow_server.api.wire import Mask, WireRows
+from iotflow_server.api.wire import WireRows
+from iotflow_server.api.wire_fields import INTEGER_TAG, LENGTH_DELIMITED, NUMERIC_TAG, masked, write_moment
 from iotflow_server.query.aggregate_rows import AggregateRows, AggregateTable, joined
 from iotflow_server.query.cells import Cells
 from iotflow_server.query.results import AggregateRow
 from iotflow_server.query.threads import computed
-from iotflow_server.stores.batch import Kind, Rows, Timestamps
+from iotflow_server.stores.batch import Kind, Rows
 from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
@@ -29,16 +30,12 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 _ROWS: Final = 32_768
 #: Fewer are encoded at once, sooner than a thread takes them over.
 _FEW: Final = 2_000
-_LENGTH_DELIMITED: Final = 2
-_ROWS_TAG: Final = AggregateTelemetryResponse.ROWS_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_ROWS_TAG: Final = AggregateTelemetryResponse.ROWS_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _DEVICE_TAG: Final = AggregateRowMessage.DEVICE_ID_FIELD_NUMBER << 3
-_START_TAG: Final = AggregateRowMessage.WINDOW_START_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
-_END_TAG: Final = AggregateRowMessage.WINDOW_END_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
-_VALUES_TAG: Final = AggregateRowMessage.VALUES_FIELD_NUMBER << 3 | _LENGTH_DELIMITED
+_START_TAG: Final = AggregateRowMessage.WINDOW_START_FIELD_NUMBER << 3 | LENGTH_DELIMITED
+_END_TAG: Final = AggregateRowMessage.WINDOW_END_FIELD_NUMBER << 3 | LENGTH_DELIMITED
+_VALUES_TAG: Final = AggregateRowMessage.VALUES_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _FILLED_TAG: Final = AggregateRowMessage.FILLED_FIELD_NUMBER << 3
-_SECONDS_TAG, _NANOS_TAG = 1 << 3, 2 << 3
-_NUMERIC_TAG: Final = Value.NUMERIC_FIELD_NUMBER << 3 | 1
-_INTEGER_TAG: Final = Value.INTEGER_FIELD_NUMBER << 3
 
 
 async def aggregate_bytes(table: AggregateTable) -> bytes:
@@ -92,8 +89,8 @@ def _packed(rows: AggregateRows, series: _Series) -> bytes:
     body.byte(_DEVICE_TAG)
     body.varint(series.device_ids[rows.series_of])
     body.one_of(series.names, series.name_of[rows.series_of])
-    _write_moment(body, _START_TAG, rows.begins, rows.begins > MIN_TIMESTAMP)
-    _write_moment(body, _END_TAG, rows.ends, rows.ends < MAX_TIMESTAMP)
+    write_moment(body, _START_TAG, rows.begins, rows.begins > MIN_TIMESTAMP)
+    write_moment(body, _END_TAG, rows.ends, rows.ends < MAX_TIMESTAMP)
     for column in rows.columns:
         _write_values(body, column)
     if rows.is_filled.any():
@@ -106,35 +103,18 @@ def _packed(rows: AggregateRows, series: _Series) -> bytes:
     return whole.packed()
 
 
-def _write_moment(body: WireRows, tag: int, moments: Timestamps, is_bound: Mask) -> None:
-    """A Timestamp, where there is a bound."""
-    seconds, rest = np.divmod(moments, SECOND)
-    own = WireRows(len(moments))
-    for field, values in ((_SECONDS_TAG, seconds), (_NANOS_TAG, rest * 1_000)):
-        is_set = is_bound & (values != 0)
-        own.byte(field, _mask(is_set))
-        own.varint(values, _mask(is_set))
-    body.byte(tag, _mask(is_bound))
-    body.byte(own.lengths().astype(np.uint8), _mask(is_bound))
-    body.append(own)
-
-
 def _write_values(body: WireRows, cells: Cells) -> None:
     own = WireRows(len(cells))
     is_numeric, is_integer = cells.kinds == Kind.NUMERIC, cells.kinds == Kind.INTEGER
     if is_numeric.any():
-        own.byte(_NUMERIC_TAG, _mask(is_numeric))
-        own.fixed64(np.where(is_numeric, cells.values, 0).astype(np.float64), _mask(is_numeric))
+        own.byte(NUMERIC_TAG, masked(is_numeric))
+        own.fixed64(np.where(is_numeric, cells.values, 0).astype(np.float64), masked(is_numeric))
     if is_integer.any():
-        own.byte(_INTEGER_TAG, _mask(is_integer))
-        own.varint(np.where(is_integer, cells.values, 0).astype(np.int64), _mask(is_integer))
+        own.byte(INTEGER_TAG, masked(is_integer))
+        own.varint(np.where(is_integer, cells.values, 0).astype(np.int64), masked(is_integer))
     body.byte(_VALUES_TAG)
     body.byte(own.lengths().astype(np.uint8))
     body.append(own)
-
-
-def _mask(is_there: Mask) -> Mask | None:
-    return None if is_there.all() else is_there
 
 
 def _message(row: AggregateRow) -> AggregateRowMessage:

@@ -106,8 +106,8 @@ class TelemetryService(TelemetryServiceServicer):
         finally:
             self._streams.discard(stream)
 
-    async def QueryTelemetry(self, request: pb.QueryTelemetryRequest, context: Any) -> pb.QueryTelemetryResponse:
-        """Return one page of points."""
+    async def QueryTelemetry(self, request: pb.QueryTelemetryRequest, context: Any) -> Any:
+        """Return one page of points; many are bytes already."""
         page = await self._queries.page(
             await self._filters.selection(request.filter, "filter."),
             descending=is_descending(request.order),
@@ -117,7 +117,7 @@ class TelemetryService(TelemetryServiceServicer):
             quality=quality_of(request.filter, "filter."),
             max_timestamps=limit_of(request.max_timestamps, "max_timestamps"),
         )
-        return encode.page_message(page, self._registry)
+        return encode.page_response(page, self._registry)
 
     async def QueryTelemetryStream(
         self, request: pb.QueryTelemetryStreamRequest, context: Any
@@ -143,12 +143,12 @@ class TelemetryService(TelemetryServiceServicer):
         return await self._kept.answer("AggregateTelemetry", _same_bytes(request), selection.device_ids, compute)
 
     async def GetLatestTelemetry(self, request: pb.GetLatestTelemetryRequest, context: Any) -> Any:
-        """Return the latest point of each series; an answer that was kept is bytes."""
+        """Return the latest point of each series; an answer that was kept, or has many, is bytes."""
         selection = await self._filters.latest(request)
 
         async def compute() -> Answer:
             latest = await self._queries.latest(selection)
-            return encode.latest_message(latest, self._registry), latest.served_by
+            return encode.latest_response(latest, self._registry), latest.served_by
 
         return await self._kept.answer("GetLatestTelemetry", _same_bytes(request), selection.device_ids, compute)
 

@@ -13,9 +13,10 @@ from iotflow_server.query.downsampling import Downsampling
 from iotflow_server.query.figures import needed
 from iotflow_server.query.metadata import find_facts
 from iotflow_server.query.paging import PageQuery, read_page
-from iotflow_server.query.points import by_series, listed
+from iotflow_server.query.point_list import PointList
+from iotflow_server.query.points import by_series
 from iotflow_server.query.quality import QualityFlags, rows_of_quality
-from iotflow_server.query.results import LatestPoints, Page, PointList, SeriesList
+from iotflow_server.query.results import LatestPoints, Page, SeriesList
 from iotflow_server.query.rolled import RolledAggregation
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.query.timestamp_limit import first_rows
@@ -159,7 +160,7 @@ def _scoped(selection: Selection, scope: Scope) -> Selection:
 
 
 async def _with_facts(store: TelemetryStore, points: Points) -> PointList:
-    return listed(points, await find_facts(store, points))
+    return PointList(points, await find_facts(store, points))
 
 
 async def _measured(scan: AsyncIterator[Batch], quality: QualityFlags) -> AsyncIterator[Batch]:

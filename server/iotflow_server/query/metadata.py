@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
-from iotflow_server.query.results import Metadata
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Kind
 from iotflow_server.stores.points import Points, Scalar
 from iotflow_server.stores.store import TelemetryStore
 
 #: A record: (device_id, timestamp).
 Record = tuple[int, int]
+#: Metadata of one record by key, the names' prefix and the quality flag not included.
+Metadata = Mapping[str, tuple[Kind, Scalar]]
 #: What a record without metadata has.
 NO_METADATA: Final[Metadata] = MappingProxyType({})
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from iotflow_server.query.metadata import find_facts
-from iotflow_server.query.points import fitting, in_time, key_of, listed
+from iotflow_server.query.point_list import PointList
+from iotflow_server.query.points import fitting, in_time, key_of
 from iotflow_server.query.quality import QualityFlags
-from iotflow_server.query.results import PointList
 from iotflow_server.query.timestamp_limit import TimestampLimit
 from iotflow_server.query.tokens import Place
 from iotflow_server.stores.selection import Selection
@@ -59,7 +59,7 @@ async def read_page(
     facts = await find_facts(store, looked_at)
     chosen = np.arange(looked_at.point_count)
     if query.quality is not None:
-        flags = [0] * len(chosen) if facts is None else listed(looked_at, facts).quality
+        flags = [0] * len(chosen) if facts is None else PointList(looked_at, facts).quality
         chosen = np.flatnonzero(np.isin(flags, list(query.quality)))
     if limit is not None and (within := limit.fitting(looked_at.timestamps[chosen])) < len(chosen):
         chosen, is_last = chosen[:within], True
@@ -68,5 +68,5 @@ async def read_page(
         limit = limit.after(points.timestamps)
         is_last = is_last or not limit.fitting(found.timestamps[looked_at.point_count :][:1])
     if len(chosen) > query.size:
-        return listed(points, facts), Place(key_of(points, -1), limit)
-    return listed(points, facts), None if is_last else Place(key_of(looked_at, -1), limit)
+        return PointList(points, facts), Place(key_of(points, -1), limit)
+    return PointList(points, facts), None if is_last else Place(key_of(looked_at, -1), limit)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from iotflow_server.query.point_list import PointList
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.points import Scalar
@@ -15,8 +15,6 @@ from iotflow_server.stores.store import SeriesInfo
 
 #: A result with its kind; None where there is no value.
 Cell = tuple[Kind, Scalar] | None
-#: Metadata of one record by key, the names' prefix and the quality flag not included.
-Metadata = Mapping[str, tuple[Kind, Scalar]]
 
 
 class Aggregation(enum.IntEnum):
@@ -51,26 +49,6 @@ class Percentile:
 
 #: What one result of an aggregation is.
 Wanted = Aggregation | Percentile
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PointList:
-    """Points in the order of their query, one entry of each list for each point.
-
-    ``timestamps`` are microseconds since 1970. ``metadata`` and ``quality`` are those of the point's record, so
-    points of one (device, timestamp) share them; quality is 0 where it was never set.
-    """
-
-    device_ids: list[int]
-    measurements: list[str]
-    timestamps: list[int]
-    kinds: list[Kind]
-    values: list[Scalar]
-    metadata: Sequence[Metadata]
-    quality: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from iotflow_server.query.aggregate_rows import AggregateTable
-from iotflow_server.query.results import Cell, LatestPoints, Page, PointList
+from iotflow_server.query.point_list import PointList
+from iotflow_server.query.results import Cell, LatestPoints, Page
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.json_text import same_json
 

@@ -25,8 +25,9 @@ from iotflow_server.observability.metrics import Metrics
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregate_rows import AggregateTable
 from iotflow_server.query.downsampling import Downsampling
+from iotflow_server.query.point_list import PointList
 from iotflow_server.query.quality import QualityFlags
-from iotflow_server.query.results import LatestPoints, Page, PointList, SeriesList
+from iotflow_server.query.results import LatestPoints, Page, SeriesList
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.refusal import Refusal
@@ -37,6 +38,7 @@ from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.errors import WriterSupersededError
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.points import Points
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.stream_writer import StreamWriter
 
@@ -343,4 +345,4 @@ async def running(inflight: int = 1 << 30, **settings: Any) -> AsyncIterator[Edg
     assert left == set()
 
 
-NO_POINTS = PointList([], [], [], [], [], [], [])
+NO_POINTS = PointList(Points.of([]))

@@ -1,27 +1,33 @@
 from __future__ import annotations
 
-from iotflow.telemetry.v1.telemetry_service_pb2 import Series
+import numpy as np
+
+from iotflow.telemetry.v1.telemetry_service_pb2 import QueryTelemetryResponse, Series
 from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, Value, ValueKind
-from iotflow_server.api.encode import page_message, series_message, store_messages
+from iotflow_server.api.encode import page_response, series_message, store_messages
 from iotflow_server.api.times import timestamp_message
-from iotflow_server.query.results import Page, PointList
+from iotflow_server.query.metadata import RecordFacts
+from iotflow_server.query.point_list import PointList
+from iotflow_server.query.results import Page
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.name import StoreName
+from iotflow_server.stores.points import Points, SeriesKey
 from iotflow_server.stores.store import SeriesInfo
+from tests.support.batches import batch
 from tests.unit.api.parts import Registry
 
 
 def test_a_point_has_its_records_metadata_and_its_devices_owner() -> None:
-    points = PointList(
-        device_ids=[1, 3],
-        measurements=["a", "b"],
-        timestamps=[-1, 1_500_000],
-        kinds=[Kind.INTEGER, Kind.JSON],
-        values=[2**63 - 1, "{}"],
-        metadata=[{"k": (Kind.BOOLEAN, False)}, {}],
-        quality=[7, 0],
+    measured = Points(
+        [SeriesKey(1, "a"), SeriesKey(3, "b")],
+        np.arange(2),
+        np.array([-1, 1_500_000]),
+        np.array([Kind.INTEGER, Kind.JSON], np.int8),
+        [2**63 - 1, "{}"],
     )
-    message = page_message(Page(points, "next", StoreName.IOTDB), Registry())
+    facts = RecordFacts(Points.of([batch(1, [-1], meta_k=[False], meta_quality_flag=[7])]))
+    answer = page_response(Page(PointList(measured, facts), "next", StoreName.IOTDB), Registry())
+    message = QueryTelemetryResponse.FromString(answer.SerializeToString())
     assert (message.next_page_token, message.served_by) == ("next", Store.STORE_IOTDB)
     assert list(message.points) == [
         TelemetryPoint(

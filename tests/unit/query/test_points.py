@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotflow_server.query.metadata import RecordFacts
-from iotflow_server.query.points import by_series, fitting, in_time, key_of, listed
+from iotflow_server.query.point_list import PointList
+from iotflow_server.query.points import by_series, fitting, in_time, key_of
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.points import Points
@@ -75,7 +76,7 @@ def test_as_many_points_fit_as_have_so_many_bytes_of_text_and_one_at_least() -> 
 def test_a_point_carries_the_metadata_and_quality_of_its_record() -> None:
     measured = [batch(1, [10, 20], load=[1.5, -0.0], state=["on", None]), batch(2, [10], load=[2.5])]
     facts = facts_of(batch(1, [10, 15], meta_line=[4, 5], meta_quality_flag=[2, 3]))
-    points = listed(in_time(measured, descending=False), facts)
+    points = PointList(in_time(measured, descending=False), facts)
     assert points.measurements == ["load", "state", "load", "load"]
     assert points.values == [1.5, "on", 2.5, 0.0]
     assert [dict(each) for each in points.metadata] == [
