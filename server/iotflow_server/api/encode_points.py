@@ -33,7 +33,7 @@ _FIXED: Final = [Kind.NUMERIC, Kind.INTEGER, Kind.BOOLEAN]
 
 def is_fixed(points: Points) -> bool:
     """Whether all values are of kinds that :func:`point_bytes` writes: no text, no JSON."""
-    return bool(np.isin(points.kinds, _FIXED).all())
+    return not len(points.texts)
 
 
 def point_bytes(points: Points, owner: Owner, field: int) -> bytes:
@@ -61,7 +61,7 @@ def _write_series(body: WireRows, points: Points) -> None:
 
 
 def _write_users(body: WireRows, points: Points, owner: Owner) -> None:
-    users = {key.device_id: owner(key.device_id) for key in points.series}
+    users = {device_id: owner(device_id) for device_id in {key.device_id for key in points.series}}
     user_of = np.array([users[key.device_id] for key in points.series], np.int64)[points.series_of]
     if (is_owned := user_of != 0).any():
         body.byte(_USER_TAG, masked(is_owned))

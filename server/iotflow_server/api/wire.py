@@ -58,9 +58,14 @@ class WireRows:
     def varint(self, values: NDArray[np.int64], mask: Mask | None = None) -> None:
         """Integers; negative ones take ten bytes."""
         unsigned = values.view(np.uint64)
+        first, last = int(unsigned.min()), int(unsigned.max())
         # All have the digits that the least has.
-        least, most = (_digits(int(bound)) for bound in (unsigned.min(), unsigned.max()))
+        least, most = _digits(first), _digits(last)
         for place in range(most):
+            if place < least and first >> _BITS * place == last >> _BITS * place:
+                # What lies between has the same digits from here on.
+                self._constant(first >> _BITS * place, mask)
+                return
             rest = unsigned >> np.uint64(_BITS * place)
             own = mask if place < least else _both(rest != 0, mask)
             digits = rest.astype(np.uint8) & np.uint8(_MORE - 1)
@@ -68,6 +73,13 @@ class WireRows:
                 self.byte(digits | np.uint8(_MORE), own)
             else:
                 self.byte(np.where(rest >> np.uint64(_BITS) != 0, digits | np.uint8(_MORE), digits), own)
+
+    def _constant(self, value: int, mask: Mask | None) -> None:
+        """One integer, not negative, in all."""
+        while value >= _MORE:
+            self.byte(value & _MORE - 1 | _MORE, mask)
+            value >>= _BITS
+        self.byte(value, mask)
 
     def one_of(self, strings: Sequence[bytes], string_of: Rows) -> None:
         """For each message one of some byte strings, each of which has at least one byte."""

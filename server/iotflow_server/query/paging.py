@@ -63,7 +63,7 @@ async def read_page(
         chosen = np.flatnonzero(np.isin(flags, list(query.quality)))
     if limit is not None and (within := limit.fitting(looked_at.timestamps[chosen])) < len(chosen):
         chosen, is_last = chosen[:within], True
-    points = looked_at.chosen(chosen[: query.size])
+    points = looked_at if len(chosen) == looked_at.point_count <= query.size else looked_at.chosen(chosen[: query.size])
     if limit is not None:
         limit = limit.after(points.timestamps)
         is_last = is_last or not limit.fitting(found.timestamps[looked_at.point_count :][:1])

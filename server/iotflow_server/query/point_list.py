@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 from iotflow_server.query.metadata import NO_METADATA, Metadata, Record, RecordFacts
@@ -14,11 +13,11 @@ from iotflow_server.stores.points import Points, Scalar
 _KINDS: Final = {int(kind): kind for kind in Kind}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class PointList:
     """Points in the order of their query; ``facts`` of their records, None where none has any.
 
-    The properties are lists with an entry for each point, made when they are first asked for.
+    The properties are lists with an entry for each point, made whenever they are asked for.
     """
 
     points: Points
@@ -27,25 +26,25 @@ class PointList:
     def __len__(self) -> int:
         return self.points.point_count
 
-    @cached_property
+    @property
     def device_ids(self) -> list[int]:
         """The devices."""
         found: list[int] = self.points.device_ids.tolist()
         return found
 
-    @cached_property
+    @property
     def measurements(self) -> list[str]:
         """The names of the measurements."""
         series = self.points.series
         return [series[index].measurement for index in self.points.series_of.tolist()]
 
-    @cached_property
+    @property
     def timestamps(self) -> list[int]:
         """The timestamps in microseconds since 1970."""
         found: list[int] = self.points.timestamps.tolist()
         return found
 
-    @cached_property
+    @property
     def kinds(self) -> list[Kind]:
         """The kinds."""
         return [_KINDS[kind] for kind in self.points.kinds.tolist()]
@@ -55,14 +54,14 @@ class PointList:
         """The values."""
         return self.points.values
 
-    @cached_property
+    @property
     def metadata(self) -> Sequence[Metadata]:
         """The metadata of each point's record: points of one (device, timestamp) share it."""
         if self.facts is None:
             return [NO_METADATA] * len(self)
         return [self.facts.metadata(record) for record in self._records()]
 
-    @cached_property
+    @property
     def quality(self) -> Sequence[int]:
         """The quality of each point's record, 0 where it was never set."""
         if self.facts is None:

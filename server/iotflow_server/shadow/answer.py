@@ -67,11 +67,13 @@ def _beyond(long: Answer, short: Answer, *, is_turned: bool = False) -> str:
 
 
 def _points(points: PointList) -> Iterator[Row]:
-    for row in range(len(points)):
-        cells: dict[str, Cell] = {f"meta {name}": cell for name, cell in points.metadata[row].items()}
-        cells["quality"] = (Kind.INTEGER, points.quality[row])
-        cells["value"] = (points.kinds[row], points.values[row])
-        yield Row((points.device_ids[row], points.measurements[row], points.timestamps[row]), cells)
+    keys = zip(points.device_ids, points.measurements, points.timestamps, strict=True)
+    values = zip(points.kinds, points.values, strict=True)
+    for key, value, metadata, quality in zip(keys, values, points.metadata, points.quality, strict=True):
+        cells: dict[str, Cell] = {f"meta {name}": cell for name, cell in metadata.items()}
+        cells["quality"] = (Kind.INTEGER, quality)
+        cells["value"] = value
+        yield Row(key, cells)
 
 
 def _same(one: Cell, other: Cell) -> bool:

@@ -136,6 +136,8 @@ class PageDraft:
 
     def _length(self) -> int:
         order = self._order[: self._limit]
+        if not len(self._points.texts):
+            return len(order)
         kinds = self._points.kinds[order]
         texts = np.flatnonzero((kinds == Kind.TEXT) | (kinds == Kind.JSON))
         values = self._points.values
