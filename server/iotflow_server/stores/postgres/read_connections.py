@@ -60,7 +60,10 @@ class ReadConnections:
         Where the caller is cancelled, the server is told to stop, and the connection is given up.
         """
         with translated(self._place):
-            async with asyncio.timeout(self._timeout):
+            if self._room.locked():
+                async with asyncio.timeout(self._timeout):
+                    await self._room.acquire()
+            else:
                 await self._room.acquire()
             try:
                 return await self._fetch(await self._taken(), statement, parameters)
