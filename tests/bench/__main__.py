@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from iotflow_server.local.ending import end_as_by_ctrl_c
 from iotflow_server.local.iotdb import IotdbUnavailableError
 from tests.bench.measure import FULL, QUICK, Measure, Scale
 from tests.bench.registry import MEASURES
@@ -20,6 +21,7 @@ _OUTPUT = Path(__file__).parents[2] / "build" / "bench.json"
 def main() -> None:
     """Measure what is asked for, all by default."""
     options = _options()
+    end_as_by_ctrl_c()
     scale = QUICK if options.quick else FULL
     if options.rounds:
         scale = replace(scale, rounds=options.rounds)

@@ -22,6 +22,7 @@ from iotflow_server.demo.operator import Operator
 from iotflow_server.demo.reader import Reader
 from iotflow_server.demo.report import report
 from iotflow_server.demo.stand import DATABASE, Stand, stand
+from iotflow_server.local.ending import end_as_by_ctrl_c
 from iotflow_server.local.iotdb import IotdbUnavailableError
 from iotflow_server.local.postgres import LocalPostgresError
 
@@ -34,6 +35,7 @@ _THERE_AND_BACK: Final = (Phase.POSTGRES_ONLY, Phase.PREPARATION, Phase.DECOMMIS
 def main() -> None:
     """Run the demo; exit code 1 where a point was lost or wrong, or a part is missing."""
     options = _options()
+    end_as_by_ctrl_c()
     is_clean = True
     for seed in range(options.seed, options.seed + options.seeds):
         with tempfile.TemporaryDirectory(prefix="iotflow-demo-") as folder, ExitStack() as stack:

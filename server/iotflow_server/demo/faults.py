@@ -23,7 +23,8 @@ class Faults:
     """What happens to the servers, chosen by a seed."""
 
     def __init__(self, servers: Stand, seed: int, say: Say) -> None:
-        self._random = random.Random(seed)
+        # Apart, lest how long the fleet takes to make a step decides what is killed later.
+        self._timed, self._within = random.Random(f"{seed}, timed"), random.Random(f"{seed}, within")
         self._say = say
         self._one_at_a_time = asyncio.Lock()
         self._victims = [
@@ -37,22 +38,22 @@ class Faults:
     async def run(self, mean_pause: float) -> None:
         """Strike at random moments, about so many seconds apart, until cancelled; what is down then is started."""
         while True:
-            await asyncio.sleep(self._random.expovariate(1 / mean_pause))
-            await asyncio.shield(self.strike())
+            await asyncio.sleep(self._timed.expovariate(1 / mean_pause))
+            await asyncio.shield(self._strike(self._timed))
 
     async def strike_within(self, seconds: float) -> None:
         """Strike once, at a random moment within so many seconds."""
-        await asyncio.sleep(self._random.uniform(0, seconds))
-        await self.strike()
+        await asyncio.sleep(self._within.uniform(0, seconds))
+        await self._strike(self._within)
 
-    async def strike(self) -> None:
+    async def _strike(self, chance: random.Random) -> None:
         """Kill something, and start it again a little later."""
+        victim, pause = chance.choice(self._victims), chance.uniform(0, 2)
         async with self._one_at_a_time:
-            victim = self._random.choice(self._victims)
             self._say(f"  kill -9 of {victim.name}")
             self.count[victim.name] += 1
             await asyncio.to_thread(victim.kill)
-            await asyncio.sleep(self._random.uniform(0, 2))
+            await asyncio.sleep(pause)
             await asyncio.to_thread(victim.start)
 
     async def settled(self) -> None:

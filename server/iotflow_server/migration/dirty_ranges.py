@@ -25,13 +25,16 @@ class DirtyRanges:
         self.shared = shared
 
     async def add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
+        """Return once ranges that cover these are durable, widened to multiples of the grain."""
+        await self.add_exactly(store, [widened(dirty) for dirty in ranges])
+
+    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
         """Return once the ranges are durable."""
-        wide = [widened(dirty) for dirty in ranges]
         if store is StoreName.IOTDB:
             with suppress(StoreUnavailableError):
-                await self.shared.add(store, wide)
+                await self.shared.add(store, ranges)
                 return
-        await self.local.add(store, wide)
+        await self.local.add(store, ranges)
 
     async def count(self, store: StoreName) -> int:
         """Ranges of a store here and in PostgreSQL.

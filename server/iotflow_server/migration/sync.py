@@ -24,6 +24,9 @@ STEP_POINTS: Final = 20_000
 #: Comparisons of one part, of which the last must find it equal.
 _TRIES: Final = 5
 
+#: (name, timestamp) of a point.
+_Key = tuple[str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class SyncStep:
@@ -56,28 +59,56 @@ async def sync_step(
 ) -> SyncStep:
     """Make ``copy`` equal ``source`` on the first part of a range, of about STEP_POINTS points in either.
 
-    With ``fill_only`` nothing that the copy has is changed or deleted. Where others write all the while, the part may
-    stay different: then the step ends where it began.
+    With ``fill_only`` nothing that the copy has is changed or deleted. Each comparison but the first is of what
+    differed in the one before. Where others write all the while, a difference may remain: the step ends before it.
     """
-    step, end = SyncStep(0, 0, time_range.start), time_range.end
+    part, step = time_range, SyncStep(0, 0, time_range.start)
+    end: int | None = None
+    #: What the copy alone had, seen once: a live write that came between both reads looks the same.
+    suspected: frozenset[_Key] = frozenset()
     for _ in range(_TRIES):
         mark = await copy.mark()
-        part = TimeRange(time_range.start, end)
-        amendment, end, compared = await _compare(source, copy, device_id, part, fill_only=fill_only)
-        step = step.having_compared(compared)
-        if amendment is None:
+        found = await _compare(source, copy, device_id, part, fill_only=fill_only)
+        end = found.end if end is None or found.end < part.end else end
+        step = step.having_compared(found.compared)
+        if found.span is None:
             return step.ending(end)
-        is_done = await copy.amend(amendment, mark)
-        step = step.beyond(amendment)
-        if is_done:
-            return step.ending(end)
-    return step
+        confirmed = [key for key in found.extra if key in suspected]
+        if found.missing is not None or confirmed:
+            amendment = Amendment(found.missing, _points(device_id, confirmed), found.whole)
+            is_done = await copy.amend(amendment, mark)
+            step = step.beyond(amendment)
+            if is_done and len(confirmed) == len(found.extra):
+                return step.ending(end)
+        part, suspected = found.span, frozenset(found.extra)
+    return step.ending(part.start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """How the copy differs on a part of a range that ends at ``end``; ``whole`` is all that the source has there."""
+
+    missing: Batch | None
+    extra: Sequence[_Key]
+    whole: Batch | None
+    end: int
+    #: Points of the store that has more of them.
+    compared: int
+
+    @property
+    def span(self) -> TimeRange | None:
+        """From the first difference to the last."""
+        moments = [timestamp for _, timestamp in self.extra]
+        if self.missing is not None:
+            of_columns = [column.timestamps(self.missing.timestamps) for column in self.missing.columns]
+            moments += [int(end) for some in of_columns for end in (some.min(), some.max())]
+        return TimeRange(min(moments), max(moments) + 1) if moments else None
 
 
 async def _compare(
     source: TelemetryStore, copy: TelemetryStore, device_id: int, time_range: TimeRange, *, fill_only: bool
-) -> tuple[Amendment | None, int, int]:
-    """How the copy differs on the first part of a range, where that ends, and how many points it has."""
+) -> _Comparison:
+    """How the copy differs on the first part of a range."""
     batch, end = await _first_part(source, device_id, time_range)
     other, end = await _first_part(copy, device_id, TimeRange(time_range.start, end))
     batch = batch if batch is None else _before(batch, end)
@@ -86,9 +117,7 @@ async def _compare(
     missing, extra = difference(batch, there, device_id)
     if fill_only:
         missing, extra = _only_absent(missing, there), []
-    if missing is None and not extra:
-        return None, end, compared
-    return Amendment(missing, _points(device_id, extra), batch), end, compared
+    return _Comparison(missing, extra, batch, end, compared)
 
 
 def _values_in(batch: Batch | None) -> int:
@@ -126,7 +155,7 @@ def _everything(device_id: int, time_range: TimeRange) -> Selection:
     return Selection((device_id,), None, time_range, Scope.BOTH)
 
 
-def _points(device_id: int, keys: Sequence[tuple[str, int]]) -> Batch | None:
+def _points(device_id: int, keys: Sequence[_Key]) -> Batch | None:
     """Points of which only the keys matter."""
     if not keys:
         return None

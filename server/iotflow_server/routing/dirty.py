@@ -31,7 +31,13 @@ class DirtyLog(Protocol):
     """Remembers dirty ranges; what was added survives the process."""
 
     async def add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
-        """Return once the ranges are durable. ``store`` is the one that may lack or differ."""
+        """Return once the ranges are durable, or others that cover them. ``store`` is the one that may lack or differ.
+
+        For trouble that lasts: what is written next is likely to be covered already.
+        """
+
+    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
+        """The same, for what happens now and then: nothing else is compared for it."""
 
 
 def ranges_of(batches: Iterable[Batch]) -> list[DirtyRange]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from typing import Final, Protocol
@@ -21,10 +22,12 @@ from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.selection import Selection
-from iotflow_server.stores.store import SeriesType, TelemetryStore
+from iotflow_server.stores.store import YOUNG_SECONDS, SeriesType, TelemetryStore
 
 #: Longest wait of a delete for copies of its device to end. Where they do not, its range is repaired afterwards.
 _LOCK_SECONDS: Final = 0.25
+#: Who writes the same points as a slow write may find them young no more.
+_SLOW_SECONDS: Final = YOUNG_SECONDS / 2
 
 #: Changes a store, once that is permitted.
 _Change = Callable[[TelemetryStore, Permission | None], Awaitable[None]]
@@ -101,18 +104,21 @@ class Router:
         if not admitted:
             return WriteOutcome(self.write_targets, refusals, self.time_precision_us)
         frame = Frame.of(admitted).resolved()
-        replaced: set[int] = set()
+        contested: set[int] = set()
+        begin = time.monotonic()
 
         async def write(store: TelemetryStore, permission: Permission | None) -> None:
             if permission is not None and not self._is_primary_well:
                 # It would be undone again and again.
                 await permission.wait()
-            replaced.update(await store.write(frame, permission))
+            contested.update(await store.write(frame, permission))
 
         async with self._marked(lambda: self._in_flight.writing(Spans.of(frame))):
             stored_in = await self._both(write, lambda: ranges_of(frame))
-            if replaced and len(stored_in) > 1:
-                await self._written_at_once([batch for batch in frame if batch.device_id in replaced])
+            if len(stored_in) > 1 and not self.is_alone:
+                is_slow = time.monotonic() - begin > _SLOW_SECONDS
+                crossed = [batch for batch in frame if is_slow or batch.device_id in contested]
+                await self._note_crossing(ranges_of(crossed))
         return WriteOutcome(stored_in, refusals, self.time_precision_us)
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
@@ -133,7 +139,7 @@ class Router:
             stored_in = await self._both(delete, lambda: ranges)
             if not is_safe or not self.is_alone:
                 # A copy, or a write through another instance, may come between both deletes.
-                await self._note_doubt(ranges)
+                await self._note_crossing(ranges)
         return stored_in
 
     def _marked(self, marked: Callable[[], AbstractAsyncContextManager[None]]) -> AbstractAsyncContextManager[None]:
@@ -179,10 +185,10 @@ class Router:
             secondary.when_ended(beside, lambda: self._note_doubt(ranges()))
         return False
 
-    async def _written_at_once(self, batches: Sequence[Batch]) -> None:
-        """Note that other instances may have written the same points meanwhile, in another order."""
-        if not self.is_alone:
-            await self._note_doubt(ranges_of(batches))
+    async def _note_crossing(self, ranges: list[DirtyRange]) -> None:
+        """Note that others may have written the same points meanwhile, in another order to each store."""
+        if ranges and self.stance.doubtful is not None:
+            await self._dirty.add_exactly(self.stance.doubtful, ranges)
 
     async def _note_doubt(self, ranges: list[DirtyRange]) -> None:
         if self.stance.doubtful is not None:

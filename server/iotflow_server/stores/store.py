@@ -6,7 +6,7 @@ import enum
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.rollups import RollupReader
 from iotflow_server.stores.selection import PointKey, Selection
+
+#: A point is young for so long after it was written.
+YOUNG_SECONDS: Final = 10.0
 
 #: Tells the owner of a device by the registry, 0 where it has none.
 OwnerLookup = Callable[[int], int]
@@ -98,7 +101,8 @@ class TelemetryStore(Protocol):
     async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
         """Store batches; on return every point is durable. A later batch wins over an earlier one.
 
-        Returns the devices of which points were replaced; a store that cannot tell returns none.
+        Returns the devices of which points were replaced that had been written less than YOUNG_SECONDS before, by the
+        store's clock; a store that cannot tell returns none.
 
         With a ``permission`` nobody sees any of it before that is given. A store that can get it ready meanwhile does.
 

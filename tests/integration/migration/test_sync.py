@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
+from typing import cast
 
 import numpy as np
 
@@ -62,3 +64,30 @@ async def test_holes_in_what_the_copy_should_have_are_made_there(
     await synchronise(iotdb_store, postgres_store)
     assert await content(postgres_store) == await content(iotdb_store)
     assert len(await content(iotdb_store)) == 200 - 10 - 1
+
+
+class Live:
+    """A source that others write to: whenever it has been read, a new row is in both stores."""
+
+    def __init__(self, source: TelemetryStore, copy: TelemetryStore, first: int) -> None:
+        self._stores = (source, copy)
+        self._next = count(first)
+
+    async def scan(self, selection: Selection) -> AsyncIterator[Batch]:
+        async for batch in self._stores[0].scan(selection):
+            yield batch
+        at = next(self._next)
+        for store in self._stores:
+            await store.write([rows(at, at + 1)])
+
+
+async def test_what_is_written_meanwhile_is_neither_taken_away_nor_in_the_way(
+    iotdb_store: IotdbStore, postgres_store: PostgresStore
+) -> None:
+    await postgres_store.write([rows(0, 100)])
+    source = cast(TelemetryStore, Live(postgres_store, iotdb_store, 100))
+    step = await sync_step(source, iotdb_store, 1, RANGE)
+    assert step.deleted == 0
+    assert step.end >= 100_000
+    assert (await sync_step(postgres_store, iotdb_store, 1, RANGE)).end == RANGE.end
+    assert await content(iotdb_store) == await content(postgres_store)

@@ -82,7 +82,7 @@ class IotdbStore:
         await self._sessions.run(lambda session: session.query("SHOW VERSION"))
 
     async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
-        """Store batches. Whether points are replaced, IoTDB does not tell; and what it has taken is seen at once.
+        """Store batches. Which points are replaced, IoTDB does not tell; and what it has taken is seen at once.
 
         :raises StoreRefusedError: a series is of another type, or IoTDB refuses a name, time or value.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,17 @@ from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.gathering import table_of
 from iotflow_server.stores.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Devices that had points under the keys of a frame, and those of them that had young ones."""
+
+    devices: Set[int] = frozenset()
+    with_young: Set[int] = frozenset()
+
+    def __or__(self, other: Removed) -> Removed:
+        return Removed(self.devices | other.devices, self.with_young | other.with_young)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,19 +37,20 @@ class _Keys:
     timestamps: list[int]
 
 
-async def remove(connection: Connection, frame: Frame, table: str) -> set[int]:
-    """Delete what a table has under the keys of a resolved frame, in a transaction; return the devices it had some of.
+async def remove(connection: Connection, frame: Frame, table: str) -> Removed:
+    """Delete what a table has under the keys of a resolved frame, in a transaction.
 
     Another writer's points that are not committed yet are not seen: a COPY after this may still meet them.
     """
     await connection.execute(sql.WALK_INDEXES)
-    found: set[int] = set()
+    found, young = set[int](), set[int]()
     for keys in _keys(frame, table):
         rows = await connection.fetch(
             sql.remove(table), keys.devices, keys.names, keys.firsts, keys.lasts, keys.timestamps
         )
         found.update(row["device_id"] for row in rows)
-    return found
+        young.update(row["device_id"] for row in rows if row["had_young"])
+    return Removed(found, young)
 
 
 async def remove_older(connection: Connection, frame: Frame, table: str, mark: str) -> int:

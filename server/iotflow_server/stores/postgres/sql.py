@@ -6,6 +6,7 @@ from typing import Final
 
 from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
 from iotflow_server.stores.postgres.rows import COLUMNS
+from iotflow_server.stores.store import YOUNG_SECONDS
 
 #: The unique key of each table.
 KEYS: Final = {
@@ -84,12 +85,15 @@ _IS_OLDER: Final = "AND (age(point.xmin) > age($6::text::xid8::xid) OR point.cre
 
 
 def remove(table: str) -> str:
-    """Delete points of devices $1 and measurements $2, and return the devices that had some.
+    """Delete points of devices $1 and measurements $2; return the devices that had some, and whether young ones.
 
     The timestamps of each device are $3 to $4 of all those in $5, where they ascend: the index is walked once for each
     series.
     """
-    return f"WITH removed AS ({_remove(table)}) SELECT DISTINCT device_id FROM removed"
+    return (
+        f"WITH removed AS ({_remove(table)}) SELECT device_id, max(created_at) > now() - "
+        f"interval '{YOUNG_SECONDS:g} s' AS had_young FROM removed GROUP BY device_id"
+    )
 
 
 def remove_older(table: str) -> str:
@@ -103,7 +107,7 @@ def _remove(table: str, condition: str = "") -> str:
     USING unnest($1::integer[], $3::integer[], $4::integer[]) AS written (device_id, first, last)
     WHERE point.device_id = written.device_id AND measurement_name = ANY ($2::text[])
         AND timestamp = ANY (($5::timestamptz[])[first:last]) {condition}
-    RETURNING point.device_id
+    RETURNING point.device_id, point.created_at
 """
 
 

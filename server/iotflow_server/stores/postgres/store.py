@@ -115,7 +115,7 @@ class PostgresStore:
 
     async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
         """Store all batches in one transaction, which waits with its commit for permission; return the devices of which
-        points were replaced."""
+        young points were replaced."""
         return await self._writer.write(batches, permission)
 
     async def mark(self) -> str:

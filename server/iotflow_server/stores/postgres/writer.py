@@ -21,7 +21,7 @@ from iotflow_server.stores.postgres.marks import Marks
 from iotflow_server.stores.postgres.overwriters import Overwriters
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
-from iotflow_server.stores.postgres.removal import remove
+from iotflow_server.stores.postgres.removal import Removed, remove
 from iotflow_server.stores.postgres.stream_writers import refuse_superseded
 from iotflow_server.stores.store import Amendment, OwnerLookup
 
@@ -61,7 +61,7 @@ class PointWriter:
         self._catalogue.forget()
 
     async def write(self, batches: Sequence[Batch], permission: Permission | None) -> Collection[int]:
-        """Store all batches or none, none before permission; return the devices of which points were replaced.
+        """Store all batches or none, none before permission; return the devices of which young points were replaced.
 
         :raises WriterSupersededError: points would be replaced for a stream that a later one has superseded.
         """
@@ -132,12 +132,12 @@ class PointWriter:
             async with self._transaction(connection, copied, replaced, permission=permission):
                 await insert_series(connection, {**new, **also_new})
                 await self._copy_all(connection, copied)
-                overwriting = await self._remove_all(connection, replaced)
+                removed = await self._remove_all(connection, replaced)
                 await self._copy_all(connection, replaced)
-                if overwriting:
+                if removed.devices:
                     await refuse_superseded(connection, replaced.frame.writers)
-        self._overwriters.note(replaced.frame.devices, overwriting)
-        return overwriting
+        self._overwriters.note(replaced.frame.devices, removed.devices)
+        return removed.with_young
 
     async def _replace_until_won(
         self, connection: Connection, load: Load, permission: Permission | None
@@ -157,7 +157,7 @@ class PointWriter:
         return await self._upsert(connection, load, permission)
 
     async def _upsert(self, connection: Connection, load: Load, permission: Permission | None) -> Collection[int]:
-        """The dear way, which waits for other writers instead of failing."""
+        """The dear way, which waits for other writers instead of failing. Any point may be a young one."""
         with self._catalogue.remembering(load.frame) as new:
             async with self._transaction(connection, load, permission=permission):
                 await insert_series(connection, new)
@@ -185,12 +185,12 @@ class PointWriter:
         for table in load.tables:
             await copy_into(connection, table, load, table, self._pool.timeout)
 
-    async def _remove_all(self, connection: Connection, load: Load) -> set[int]:
-        """Remove what is there of a load; return the devices that had some of it."""
-        found: set[int] = set()
+    async def _remove_all(self, connection: Connection, load: Load) -> Removed:
+        """Remove what is there of a load."""
+        removed = Removed()
         for table in load.tables:
-            found |= await remove(connection, load.frame, table)
-        return found
+            removed |= await remove(connection, load.frame, table)
+        return removed
 
 
 async def _resolved(frame: Frame) -> Frame:
