@@ -22,7 +22,7 @@ PAUSE_SECONDS: Final = 0.05
 #: Within this, every write is acknowledged, whatever was killed meanwhile.
 LONGEST_WAIT_SECONDS: Final = 180.0
 #: A range is deleted in every so many rounds.
-_ROUNDS_FOR_DELETE: Final = 10
+_ROUNDS_FOR_DELETE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)

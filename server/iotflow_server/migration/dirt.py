@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: What was noted so lately is repaired as it comes, and holds no transition up.
-FRESH_SECONDS = 5.0
+#: What was noted so lately is repaired as it comes, and holds no transition up: that repairs all there is itself.
+FRESH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, TimeRa
 
 #: Microseconds. What devices write now is within a recorded range for so long, and costs nothing.
 GRAIN: Final = 600_000_000
+#: Microseconds between ranges of a device that are repaired as one.
+NEAR: Final = GRAIN
 
 
 def widened(dirty: DirtyRange) -> DirtyRange:
@@ -22,10 +24,11 @@ def widened(dirty: DirtyRange) -> DirtyRange:
 
 
 def merged(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries of one store; those of a device that touch become one, as old as the oldest."""
+    """Entries of one store; those of a device that are near one another become one, as old as the oldest: to compare
+    what lies between costs less than to begin again."""
     result: list[Entry] = []
     for entry in sorted(entries, key=_place):
-        if result and _touch(result[-1].range, entry.range):
+        if result and _are_near(result[-1].range, entry.range):
             result[-1] = _joined(result[-1], entry)
         else:
             result.append(entry)
@@ -75,9 +78,9 @@ def _place(entry: Entry) -> tuple[bool, int, int]:
     return dirty.device_id is not None, dirty.device_id or 0, dirty.time_range.start
 
 
-def _touch(one: DirtyRange, other: DirtyRange) -> bool:
+def _are_near(one: DirtyRange, other: DirtyRange) -> bool:
     return (
         one.device_id == other.device_id
-        and one.time_range.start <= other.time_range.end
-        and other.time_range.start <= one.time_range.end
+        and one.time_range.start <= other.time_range.end + NEAR
+        and other.time_range.start <= one.time_range.end + NEAR
     )

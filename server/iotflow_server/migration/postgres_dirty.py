@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from iotflow_server.migration.dirt import Dirt
 from iotflow_server.migration.dirty_book import Entry
+from iotflow_server.migration.merging import NEAR
 from iotflow_server.migration.noted_points import NotedPoints
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.stores.name import StoreName
@@ -54,9 +55,10 @@ INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, noted_at, points
 SELECT $1, CASE WHEN $2 THEN device_id END, min(starts_at), max(ends_at), min(noted_at), sum(points) FROM free
 GROUP BY CASE WHEN $2 THEN device_id END
 """
+#: With the oldest range all free ones near it are claimed, as one.
 _CLAIM: Final = """
-UPDATE dirty_ranges SET claimed_by = $1 WHERE range_id = (
-    SELECT range_id FROM dirty_ranges AS free
+WITH oldest AS (
+    SELECT * FROM dirty_ranges AS free
     WHERE store = ANY ($2::text[]) AND range_id <> ALL ($4::bigint[])
         AND (claimed_by IS NULL OR claimed_by NOT IN (
             SELECT instance_id FROM instances WHERE heard_at > now() - make_interval(secs => $5)))
@@ -68,7 +70,25 @@ UPDATE dirty_ranges SET claimed_by = $1 WHERE range_id = (
             SELECT FROM instances WHERE CASE $3 WHEN 'iotdb' THEN dirty_iotdb ELSE dirty_postgres END > 0
         ))
     ORDER BY store <> $3, range_id LIMIT 1 FOR UPDATE SKIP LOCKED
-) RETURNING range_id, store, device_id, starts_at, ends_at, written_since, points
+), near AS (
+    SELECT near.range_id FROM dirty_ranges AS near, oldest
+    WHERE near.store = oldest.store AND near.device_id = oldest.device_id AND near.range_id <> oldest.range_id
+        AND near.claimed_by IS NULL AND near.range_id <> ALL ($4::bigint[])
+        AND near.written_since IS NULL AND oldest.written_since IS NULL
+        AND near.starts_at <= oldest.ends_at + make_interval(secs => $6)
+        AND near.ends_at >= oldest.starts_at - make_interval(secs => $6)
+    FOR UPDATE OF near SKIP LOCKED
+), joined AS (
+    DELETE FROM dirty_ranges WHERE range_id IN (SELECT range_id FROM near) RETURNING *
+), whole AS (
+    SELECT min(starts_at) AS starts_at, max(ends_at) AS ends_at, min(noted_at) AS noted_at, sum(points) AS points
+    FROM (SELECT * FROM oldest UNION ALL SELECT * FROM joined) AS every
+)
+UPDATE dirty_ranges AS claimed SET claimed_by = $1,
+    starts_at = whole.starts_at, ends_at = whole.ends_at, noted_at = whole.noted_at, points = whole.points
+FROM oldest, whole WHERE claimed.range_id = oldest.range_id
+RETURNING claimed.range_id, claimed.store, claimed.device_id, claimed.starts_at, claimed.ends_at,
+    claimed.written_since, claimed.points
 """
 _OWN: Final = "WHERE range_id = $1 AND claimed_by = $2"
 _RELEASE: Final = f"UPDATE dirty_ranges SET claimed_by = NULL {_OWN}"
@@ -122,10 +142,12 @@ class PostgresDirty:
         return (await self.dirt())[store].ranges
 
     async def claim(self, stores: Sequence[StoreName], *, besides: Collection[int] = ()) -> Entry | None:
-        """Return the oldest range of these stores, for repair."""
+        """Return the oldest range of these stores and what is near it, for repair."""
         names = [store.value for store in stores]
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_CLAIM, self._instance_id, names, names[0], list(besides), CLAIM_SECONDS)
+            row = await connection.fetchrow(
+                _CLAIM, self._instance_id, names, names[0], list(besides), CLAIM_SECONDS, NEAR / 1_000_000
+            )
         return None if row is None else _entry(row)
 
     async def release(self, entry: Entry) -> None:

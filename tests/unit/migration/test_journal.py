@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from iotflow_server.migration.journal import DirtyJournal
+from iotflow_server.migration.merging import NEAR
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import TimeRange
@@ -34,14 +35,15 @@ async def test_ranges_survive_a_new_start(journal: DirtyJournal, tmp_path: Path)
     again.close()
 
 
-async def test_touching_ranges_of_a_device_become_one(journal: DirtyJournal) -> None:
+async def test_ranges_of_a_device_that_are_near_one_another_become_one(journal: DirtyJournal) -> None:
     await journal.add(POSTGRES, [dirty(1, 0, 10)])
-    await journal.add(POSTGRES, [dirty(1, 10, 20), dirty(1, 30, 40), dirty(2, 0, 5)])
-    await journal.add(POSTGRES, [dirty(1, 15, 35)])
+    await journal.add(POSTGRES, [dirty(1, 30, 40), dirty(1, 2 * NEAR, 2 * NEAR + 1), dirty(2, 0, 5)])
+    assert journal.dirt()[POSTGRES].ranges == 3
+    await journal.add(POSTGRES, [dirty(1, 35, NEAR)])
     assert journal.dirt()[POSTGRES].ranges == 2
     entry = await journal.claim([POSTGRES])
     assert entry is not None
-    assert {entry.range, dirty(1, 0, 40)} <= {dirty(1, 0, 40), dirty(2, 0, 5)}
+    assert entry.range in (dirty(1, 0, 2 * NEAR + 1), dirty(2, 0, 5))
 
 
 async def test_what_lies_within_a_recorded_range_is_recorded_already(journal: DirtyJournal) -> None:
