@@ -203,9 +203,9 @@ class FleetAgent:
     async def _drive(self) -> None:
         """Begin the next step where all have confirmed this one; any instance does, so that none is missed."""
         moving = self.state.under_way
-        if moving is None or self._confirmed < moving.revision:
+        if moving is None:
             return
-        if await self._fleet.proceed(moving):
+        if self._confirmed >= moving.revision and await self._fleet.proceed(moving):
             self._wake.set()
         elif moving.step.may_be_undone and moving.step_seconds > self._patience:
             finding = await self._why_it_waits(moving)
