@@ -149,7 +149,7 @@ class Settings(BaseSettings):
         250_000, ge=1_000, description="About how many points a backfill carries as one chunk, whole or not at all."
     )
     require_backfill: bool = Field(
-        False,
+        True,
         description="Whether READ_POSTGRES waits for a backfill of everything; else the background repair may do.",
     )
     shadow_read_share: float = Field(
@@ -169,7 +169,9 @@ class Settings(BaseSettings):
         "verification of everything that finds none.",
     )
     require_verification: bool = Field(
-        False, description="Reads move to another store only after a verification of everything within the guard hours."
+        True,
+        description="Whether READ_POSTGRES waits for a verification of everything, within the guard hours, that has "
+        "found no differences.",
     )
     verification_listed_differences: int = Field(
         1_000, ge=0, le=5_000, description="Points that the report of a verification lists; others are counted."

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from google.protobuf import json_format
@@ -91,15 +91,20 @@ class Caller:
         return list(answer.instances)
 
 
+#: Phases wait for no jobs: the repair carries history as well.
+UNBIDDEN: Final = {"require_backfill": False, "require_verification": False}
+UNBIDDEN_ENVIRONMENT: Final = {f"IOTFLOW_{name.upper()}": "false" for name in UNBIDDEN}
+
+
 def settings_of(folder: Path, dsn: str, iotdb: IotdbSettings | None = None, **more: Any) -> Settings:
-    """Settings of a service on given stores, on free ports."""
+    """Settings of a service on given stores, on free ports. Its phases wait for no jobs unless that is asked for."""
     return Settings(
         listen="127.0.0.1:0",
         metrics_listen="127.0.0.1:0",
         data_dir=folder,
         postgres_dsn=SecretStr(dsn),
         iotdb=iotdb or IotdbSettings(host=None),
-        **more,
+        **UNBIDDEN | more,
     )
 
 

@@ -89,7 +89,7 @@ def controller_of(core: Core, member: Member) -> MigrationController:
     comparisons = ComparisonEvidence(pool, settings.guard_hours, is_required=settings.require_verification)
     evidence = (
         SchemaEvidence(pool),
-        BackfillEvidence(JobTable(pool), member.epoch, is_required=settings.require_backfill),
+        BackfillEvidence(JobTable(pool), core.fleet.followed_since, is_required=settings.require_backfill),
         comparisons,
         ArchiveEvidence(JobTable(pool), member.epoch),
     )

@@ -22,6 +22,11 @@ HISTORY: Final = """
 SELECT epoch, phase, changed_at, changed_by, reason, forced FROM migration_phase ORDER BY epoch DESC LIMIT $1
 """
 
+#: The first epoch since which all that PostgreSQL was not told has been recorded as dirty.
+FOLLOWED_SINCE: Final = """
+SELECT coalesce(max(epoch), 0) + 1 FROM migration_phase WHERE phase = 'PREPARATION' AND NOT remembers
+"""
+
 #: Of a row that was there the inserting transaction is not the last that has changed it.
 JOIN: Final = """
 INSERT INTO instances AS known (instance_id, name) VALUES ($1, $2)

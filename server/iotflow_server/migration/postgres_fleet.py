@@ -138,6 +138,11 @@ class PostgresFleet:
             for epoch, phase, at, by, reason, forced in rows
         ]
 
+    async def followed_since(self) -> int:
+        """Return the first epoch since which PostgreSQL has been told all, or has recorded what it was not told."""
+        async with self._pool.connection() as connection:
+            return int(await connection.fetchval(sql.FOLLOWED_SINCE))
+
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[Connection]:
         """A transaction that no other of this kind runs beside; all instances hear of it."""

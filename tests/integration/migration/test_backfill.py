@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -235,13 +235,22 @@ async def test_a_backfill_is_only_for_the_phase_that_writes_both_and_reads_iotdb
             await bed.backfill()
 
 
+def since(epoch: int) -> Callable[[], Awaitable[int]]:
+    """Says since when backfills count."""
+
+    async def say() -> int:
+        return epoch
+
+    return say
+
+
 async def test_the_phase_waits_for_a_backfill_and_for_what_it_could_not_carry(
     bed: Bed, raw: Session, older: str
 ) -> None:
     table, leave_iotdb = JobTable(bed.postgres.pool), (Phase.DUAL_WRITE, Phase.READ_POSTGRES)
-    required = BackfillEvidence(table, lambda: 1, is_required=True)
+    required = BackfillEvidence(table, since(1), is_required=True)
     assert unsatisfied(await required.guards(*leave_iotdb)) == ["backfill_complete"]
-    assert unsatisfied(await BackfillEvidence(table, lambda: 1, is_required=False).guards(*leave_iotdb)) == []
+    assert unsatisfied(await BackfillEvidence(table, since(1), is_required=False).guards(*leave_iotdb)) == []
     raw.execute(f"INSERT INTO {older}.pump(time, a) VALUES (1, 1.0)")
     await bed.backfill(JobScope(devices=(1,)))
     assert unsatisfied(await required.guards(*leave_iotdb)) == ["backfill_complete"]
@@ -252,5 +261,5 @@ async def test_the_phase_waits_for_a_backfill_and_for_what_it_could_not_carry(
     assert await required.guards(Phase.PREPARATION, Phase.DUAL_WRITE) == ()
     await bed.parts.jobs.waive(job.id, "UNMAPPABLE_PATH", "", "me", "a test rig")
     assert unsatisfied(await required.guards(*leave_iotdb)) == []
-    entered_again = BackfillEvidence(table, lambda: 3, is_required=True)
+    entered_again = BackfillEvidence(table, since(3), is_required=True)
     assert unsatisfied(await entered_again.guards(*leave_iotdb)) == ["backfill_complete"]

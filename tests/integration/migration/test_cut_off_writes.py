@@ -18,7 +18,7 @@ from iotflow_server.local.service import ServiceProcess
 from iotflow_server.stores.iotdb.store import IotdbStore
 from tests.integration.iotdb.helpers import read
 from tests.integration.migration.live_fleet import walk
-from tests.support.service import Caller, record
+from tests.support.service import UNBIDDEN_ENVIRONMENT, Caller, record
 from tests.support.waiting import until_told
 from tests.support.wire import Wire
 
@@ -51,6 +51,7 @@ async def processes(
         "IOTDB_HOST": "127.0.0.1",
         "IOTDB_PORT": str(wire.port),
         "IOTDB_DATABASE": iotdb_settings.database,
+        **UNBIDDEN_ENVIRONMENT,
         "IOTDB_TIMEOUT_SECONDS": "120",
     }
     processes = [ServiceProcess(tmp_path / n, {**environment, "IOTFLOW_INSTANCE_NAME": n}) for n in ("one", "two")]

@@ -13,7 +13,7 @@ import pytest
 from iotflow_server.config import IotdbSettings
 from iotflow_server.local.service import ServiceProcess
 from tests.integration.migration.live_fleet import LiveFleet, name_of, walk
-from tests.support.service import Caller
+from tests.support.service import UNBIDDEN_ENVIRONMENT, Caller
 from tests.support.waiting import until_told
 from tests.support.workers import WORKERS, connected, logged, metric, one_of_each, serving, until_replaced, workers_on
 
@@ -30,6 +30,7 @@ def service(tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings) ->
         IOTDB_HOST=str(iotdb_settings.host),
         IOTDB_PORT=str(iotdb_settings.port),
         IOTDB_DATABASE=iotdb_settings.database,
+        **UNBIDDEN_ENVIRONMENT,
     )
     process.start()
     yield process

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_table import JobTable
@@ -13,12 +13,12 @@ from iotflow_server.stores.name import StoreName
 
 
 class BackfillEvidence:
-    """Implements migration.evidence.Evidence. ``epoch`` is that of the phase; ``is_required`` asks for a backfill of
-    everything, which is not asked for where the repair of dirty ranges carries history by itself."""
+    """Implements migration.evidence.Evidence. A backfill counts from the epoch ``since`` on; ``is_required`` asks for
+    one of everything, which is not asked for where the repair of dirty ranges carries history by itself."""
 
-    def __init__(self, table: JobTable, epoch: Callable[[], int], *, is_required: bool) -> None:
+    def __init__(self, table: JobTable, since: Callable[[], Awaitable[int]], *, is_required: bool) -> None:
         self._table = table
-        self._epoch = epoch
+        self._since = since
         self._is_required = is_required
 
     async def guards(self, current: Phase, target: Phase) -> Sequence[Guard]:
@@ -29,13 +29,13 @@ class BackfillEvidence:
             return ()
         jobs = [job for job in await self._table.list_jobs([JobKind.BACKFILL]) if job.state is not JobState.CANCELLED]
         findings = _waived(jobs)
-        return (self._complete(jobs), findings) if leaves_iotdb else (findings,)
+        return (self._complete(jobs, await self._since()), findings) if leaves_iotdb else (findings,)
 
-    def _complete(self, jobs: Sequence[Job]) -> Guard:
+    def _complete(self, jobs: Sequence[Job], since: int) -> Guard:
         remedy = "let a backfill of everything succeed (StartBackfill), or cancel one that is not wanted"
-        whole = [job for job in jobs if job.spec.scope.is_everything and job.epoch >= self._epoch()]
+        whole = [job for job in jobs if job.spec.scope.is_everything and job.epoch >= since]
         if not whole:
-            finding = "none of everything has been started in this phase"
+            finding = "none of everything has been started since PostgreSQL is written"
             return Guard("backfill_complete", not self._is_required, finding, remedy)
         newest, progress = whole[0], whole[0].progress
         finding = f"job {newest.id} is {newest.state}: {progress.points_done:,} of {progress.points_total:,} points"

@@ -8,6 +8,7 @@ from typing import Any, Final
 from iotflow_server.migration.jobs.spec import JobScope
 from iotflow_server.migration.status import Guard
 from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.clock import datetime_of
 from iotflow_server.stores.postgres.pool import PostgresPool
 
@@ -32,7 +33,7 @@ _REPAIR: Final = "StartVerification with autocorrect, or StartRepair, then Start
 
 class ComparisonEvidence:
     """Implements migration.evidence.Evidence. What is older than ``hours`` does not count; with ``is_required`` there
-    has to be a verification of everything."""
+    has to be a verification of everything before PostgreSQL is read. The way back is to be had at once."""
 
     def __init__(self, pool: PostgresPool, hours: float, *, is_required: bool) -> None:
         self._pool = pool
@@ -45,7 +46,9 @@ class ComparisonEvidence:
             return ()
         row = await self._row()
         found = (_differences(row), _shadow_reads(row, self._hours))
-        return (*found, _verified(row, self._hours)) if self._is_required else found
+        if self._is_required and target.reads_from(StoreName.POSTGRES):
+            return (*found, _verified(row, self._hours))
+        return found
 
     async def mismatches(self) -> int:
         """Reads that both stores answered differently, as far as they hold a move of reads up."""
