@@ -12,8 +12,9 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, TimeRa
 
 #: Microseconds. What devices write now is within a recorded range for so long, and costs nothing.
 GRAIN: Final = 600_000_000
-#: Microseconds between ranges of a device that are repaired as one.
-NEAR: Final = GRAIN
+#: Microseconds between ranges of a device that are repaired as one: of one that writes a thousand rows a second, about as
+#: many points as can be compared while another range is begun.
+NEAR: Final = 1_000_000
 
 
 def widened(dirty: DirtyRange) -> DirtyRange:
