@@ -12,8 +12,8 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, TimeRa
 
 #: Microseconds. What devices write now is within a recorded range for so long, and costs nothing.
 GRAIN: Final = 600_000_000
-#: Microseconds between ranges of a device that are repaired as one: of one that writes a thousand rows a second, about as
-#: many points as can be compared while another range is begun.
+#: Microseconds between ranges of a device that are repaired as one.
+#: To compare a thousand rows costs about as much as to begin another range.
 NEAR: Final = 1_000_000
 
 
