@@ -11,11 +11,13 @@ import pytest
 
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.points import Points
+from iotflow_server.stores.postgres.partitions import next_month
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import PointKey, Scope, Selection
 from tests.support.batches import T0, batch, collect, point, points_of
 
 SECOND = 1_000_000
+DAY = 86_400 * SECOND
 
 
 def _long(device: int, name: str, count: int, step: int) -> Batch:
@@ -31,6 +33,43 @@ async def test_readers_that_pause_keep_nobody_from_writing(each_postgres_store: 
             batches = await stack.enter_async_context(aclosing(scan))
             assert len((await anext(batches)).timestamps) < 120_000
         await each_postgres_store.write([point(2, T0, "x", 1.0)])
+
+
+@pytest.mark.parametrize("descending", [False, True])
+async def test_pages_hold_points_of_months_ahead_whoever_has_written_them(
+    each_postgres_store: PostgresStore, descending: bool
+) -> None:
+    devices, ahead = tuple(range(1, 16)), next_month()
+    written = [point(device, ahead - 1, "x", float(device)) for device in devices]
+    await each_postgres_store.write(written)
+
+    async def keys() -> list[int]:
+        page = await each_postgres_store.page(Selection(devices), limit=20, descending=descending)
+        return sorted(timestamp for timestamp, _, _ in points_of(page))
+
+    assert await keys() == [ahead - 1] * 15
+    async with each_postgres_store.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO telemetry_data (device_id, user_id, measurement_name, timestamp, numeric_value) "
+            "VALUES (9, 1, 'x', $1, 1.5)",
+            ahead,
+        )
+    assert await keys() == [*[ahead - 1] * 15, ahead]
+    await each_postgres_store.write([point(3, ahead + 3_000 * DAY, "x", 0.5)])
+    assert await keys() == [*[ahead - 1] * 15, ahead, ahead + 3_000 * DAY]
+
+
+async def test_latest_points_that_are_asked_for_at_once_are_those_of_their_own_devices(
+    each_postgres_store: PostgresStore,
+) -> None:
+    written = [batch(device, [T0], a=[device], b=["x" * device], meta_k=[device]) for device in range(1, 21, 2)]
+    await each_postgres_store.write(written)
+    asked = [Selection((device, device % 7 + 1)) for device in range(1, 23)]
+    asked += [Selection((1, 3), ("b",)), Selection(tuple(range(1, 31)))]
+    alone = [await each_postgres_store.latest(selection) for selection in asked]
+    together = await asyncio.gather(*map(each_postgres_store.latest, asked))
+    assert list(map(points_of, together)) == list(map(points_of, alone))
+    assert [Points.of(one).described for one in together] == [Points.of(one).described for one in alone]
 
 
 async def test_dense_and_sparse_series_are_read_side_by_side(each_postgres_store: PostgresStore) -> None:

@@ -93,8 +93,8 @@ async def test_a_read_is_stopped_at_its_deadline(caller: Caller, locked: asyncpg
 async def test_more_cancelled_reads_than_there_are_connections_leave_room_for_the_next(
     caller: Caller, locked: asyncpg.Connection
 ) -> None:
-    method: Any = caller.telemetry.GetLatestTelemetry
-    calls = [method(CALLS["GetLatestTelemetry"], timeout=60) for _ in range(20)]
+    method: Any = caller.telemetry.QueryTelemetry
+    calls = [method(CALLS["QueryTelemetry"], timeout=60) for _ in range(20)]
     readings = [asyncio.ensure_future(answer_of(call)) for call in calls]
     await until_at_work(locked, 8)
     for call in calls:
@@ -103,4 +103,19 @@ async def test_more_cancelled_reads_than_there_are_connections_leave_room_for_th
     await until_at_work(locked, 0)
     await locked.execute("COMMIT")
     assert await caller.points(1) == {(1, "a", 1_700_000_000_000): 1.0}
+    await locked.execute("BEGIN")
+
+
+async def test_one_of_several_reads_that_go_together_is_cancelled_and_the_others_are_answered(
+    caller: Caller, locked: asyncpg.Connection
+) -> None:
+    method: Any = caller.telemetry.GetLatestTelemetry
+    calls = [method(CALLS["GetLatestTelemetry"], timeout=60) for _ in range(6)]
+    readings = [asyncio.ensure_future(answer_of(call)) for call in calls]
+    await until_at_work(locked, 2)
+    calls[0].cancel()
+    calls[-1].cancel()
+    await locked.execute("COMMIT")
+    ended = await asyncio.gather(*readings, return_exceptions=True)
+    assert [isinstance(end, asyncio.CancelledError) for end in ended] == [True, *[False] * 4, True]
     await locked.execute("BEGIN")

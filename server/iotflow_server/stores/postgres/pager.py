@@ -10,8 +10,9 @@ from iotflow_server.stores.postgres import read_sql
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
 from iotflow_server.stores.postgres.long_texts import LONGEST_PACKED, VanishedError, filled
 from iotflow_server.stores.postgres.paging import PageDraft, Way
+from iotflow_server.stores.postgres.partitions import next_month
 from iotflow_server.stores.postgres.read_connections import ReadConnections
-from iotflow_server.stores.selection import PointKey, Selection
+from iotflow_server.stores.selection import PointKey, Selection, TimeRange
 
 #: Of more devices, so many are asked first how far a page may reach.
 _ASKED: Final = 3
@@ -78,20 +79,28 @@ class Pager:
     async def _reach(
         self, draft: PageDraft, devices: list[int], measurements: list[str] | None, limit: int, way: Way
     ) -> int | None:
-        """Where a page of many devices is likely to end. To know it spares reading a share of each series."""
+        """Where a page of many devices is likely to end. To know it spares reading a share of each series.
+
+        Nor is any series looked for in months ahead that are empty. What is written there from now on is written after
+        this read has begun.
+        """
         if len(devices) < _MANY_DEVICES:
             return None
         asked = devices[:: len(devices) // _ASKED][:_ASKED]
         number = math.ceil(_ALLOWANCE * limit * len(asked) / len(devices))
+        ahead = next_month()
         rows = await self._connections.fetch(
             read_sql.pace(descending=way.descending),
             asked,
             measurements,
             *way.stored(draft.first, draft.end),
             number,
+            ahead - EPOCH_SHIFT,
         )
         if not rows:
             return None
+        if rows[0]["none_from_6"]:
+            draft.narrow(TimeRange(end=ahead))
         timestamp: int = rows[0][0] + EPOCH_SHIFT
         return (-timestamp if way.descending else timestamp) + 1
 

@@ -78,6 +78,11 @@ class PageDraft:
         self._know(numbers, counts, part, share, end)
         self._add(numbers, part)
 
+    def narrow(self, time_range: TimeRange) -> None:
+        """Take it that no point lies outside a range; before anything was taken."""
+        first, end = self._way.bounds(time_range)
+        self.first, self.end = max(self.first, first), min(self.end, end)
+
     def describe(self, device_ids: Sequence[int] | None) -> None:
         """Note which devices have metadata."""
         self._described = frozenset(device_ids or ())

@@ -57,6 +57,11 @@ def _period_at(moment: np.datetime64) -> Period:
     return period_of(1970 + month // 12, month % 12 + 1)
 
 
+def next_month() -> int:
+    """When the next month begins, in microseconds since 1970."""
+    return int((np.datetime64("now", "M") + 1).astype("datetime64[us]").astype(np.int64))
+
+
 class Partitions:
     """Knows the partitions that exist, and makes those that do not."""
 

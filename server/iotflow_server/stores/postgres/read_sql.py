@@ -124,7 +124,10 @@ FROM series CROSS JOIN LATERAL ({points}) AS point
 
 
 def pace(*, descending: bool) -> str:
-    """The timestamp of the point number $5 of some devices, counted from 0: how far a page may reach."""
+    """The timestamp of the point number $5 of some devices, counted from 0: how far a page may reach.
+
+    ``none_from_6`` says whether no point of any device lies at $6 or later, which empty partitions tell at no cost.
+    """
     points = _points(
         DATA_TABLE,
         "AND timestamp >= $3 AND timestamp < $4",
@@ -132,7 +135,8 @@ def pace(*, descending: bool) -> str:
     )
     return f"""
 WITH series AS MATERIALIZED ({_DATA_SERIES})
-SELECT point.timestamp FROM series CROSS JOIN LATERAL ({points}) AS point
+SELECT point.timestamp, NOT EXISTS (SELECT FROM {DATA_TABLE} WHERE timestamp >= $6) AS none_from_6
+FROM series CROSS JOIN LATERAL ({points}) AS point
 ORDER BY point.timestamp {"DESC" if descending else "ASC"} OFFSET $5 LIMIT 1
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,13 @@ from iotflow_server.stores.points import Points, SeriesKey
 from iotflow_server.stores.postgres import read_sql
 from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
+from iotflow_server.stores.postgres.latest import LatestReader
 from iotflow_server.stores.postgres.packed import unpack_one
-from iotflow_server.stores.postgres.pager import Pager, selected
-from iotflow_server.stores.postgres.paging import Way, unpacked
+from iotflow_server.stores.postgres.pager import Pager
+from iotflow_server.stores.postgres.paging import Way
 from iotflow_server.stores.postgres.read_connections import ReadConnections
 from iotflow_server.stores.postgres.scanner import DeviceScan
-from iotflow_server.stores.selection import PointKey, Selection, TimeRange
+from iotflow_server.stores.selection import PointKey, Selection
 from iotflow_server.stores.store import SeriesInfo
 
 
@@ -29,6 +29,7 @@ class PointReader:
     def __init__(self, connections: ReadConnections) -> None:
         self._connections = connections
         self._pager = Pager(connections)
+        self._latest = LatestReader(connections)
 
     async def scan(self, selection: Selection, *, descending: bool) -> AsyncIterator[Batch]:
         """Yield the points of each device, in the order of devices.
@@ -49,10 +50,7 @@ class PointReader:
 
     async def latest(self, selection: Selection) -> Points:
         """Return the latest point of each series."""
-        bounds = _bounds(selection.time_range)
-        rows = await self._connections.fetch(read_sql.latest(bounded=bool(bounds)), *selected(selection), *bounds)
-        described = next((found for row in rows if (found := row["described"])), None)
-        return unpacked(sorted(rows, key=itemgetter(0, 1)), described)
+        return await self._latest.latest(selection)
 
     async def metadata(self, device_ids: NDArray[np.int32], timestamps: Timestamps) -> Points:
         """Return the metadata of records."""
@@ -76,8 +74,3 @@ class PointReader:
             SeriesInfo(device, name, kind_of(kinds), first + EPOCH_SHIFT, last + EPOCH_SHIFT, points)
             for device, name, kinds, first, last, points in rows
         ]
-
-
-def _bounds(time_range: TimeRange) -> tuple[int, ...]:
-    """The bounds as a statement takes them, none where the range is not bounded."""
-    return () if time_range == TimeRange() else (time_range.start - EPOCH_SHIFT, time_range.end - EPOCH_SHIFT)

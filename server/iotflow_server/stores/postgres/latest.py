@@ -1,0 +1,72 @@
+"""Reads the latest points, those of several questions by one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Final
+
+import numpy as np
+
+from iotflow_server.stores.points import Points
+from iotflow_server.stores.postgres import read_sql
+from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
+from iotflow_server.stores.postgres.group_read import GroupRead
+from iotflow_server.stores.postgres.pager import selected
+from iotflow_server.stores.postgres.paging import unpacked
+from iotflow_server.stores.postgres.read_connections import ReadConnections
+from iotflow_server.stores.selection import Selection, TimeRange
+
+#: Questions about more devices are asked alone, lest others wait for them.
+_FEW_DEVICES: Final = 16
+
+
+class LatestReader:
+    """Answers what the latest points are."""
+
+    def __init__(self, connections: ReadConnections) -> None:
+        self._connections = connections
+        self._together = GroupRead(self._of_all)
+
+    async def latest(self, selection: Selection) -> Points:
+        """Return the latest point of each series."""
+        devices, measurements = selected(selection)
+        if measurements is None and selection.time_range == TimeRange() and len(devices) <= _FEW_DEVICES:
+            return await self._together.ask(devices)
+        return await self._read(devices, measurements, selection.time_range)
+
+    async def _of_all(self, asked: Sequence[list[int]]) -> list[Points]:
+        """All latest points of devices that are asked for by several."""
+        if len(asked) == 1:
+            return [await self._read(asked[0], None, TimeRange())]
+        points = await self._read(sorted({device for devices in asked for device in devices}), None, TimeRange())
+        places: dict[int, list[int]] = {}
+        for place, key in enumerate(points.series):
+            places.setdefault(key.device_id, []).append(place)
+        return [_part(points, devices, places) for devices in asked]
+
+    async def _read(self, devices: list[int], measurements: list[str] | None, time_range: TimeRange) -> Points:
+        bounds = _bounds(time_range)
+        statement = read_sql.latest(bounded=bool(bounds))
+        rows = await self._connections.fetch(statement, devices, measurements, *bounds)
+        described = next((found for row in rows if (found := row["described"])), None)
+        return unpacked(sorted(rows, key=itemgetter(0, 1)), described)
+
+
+def _part(points: Points, devices: Sequence[int], places: dict[int, list[int]]) -> Points:
+    """Those of some devices; every series has one point, in the order of series."""
+    own = [place for device in devices for place in places.get(device, ())]
+    assert points.described is not None
+    return Points(
+        [points.series[place] for place in own],
+        np.arange(len(own)),
+        points.timestamps[own],
+        points.kinds[own],
+        [points.values[place] for place in own],
+        points.described.intersection(devices),
+    )
+
+
+def _bounds(time_range: TimeRange) -> tuple[int, ...]:
+    """The bounds as a statement takes them, none where the range is not bounded."""
+    return () if time_range == TimeRange() else (time_range.start - EPOCH_SHIFT, time_range.end - EPOCH_SHIFT)
