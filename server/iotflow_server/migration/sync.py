@@ -60,7 +60,8 @@ async def sync_step(
     """Make ``copy`` equal ``source`` on the first part of a range, of about STEP_POINTS points in either.
 
     With ``fill_only`` nothing that the copy has is changed or deleted. Each comparison but the first is of what
-    differed in the one before. Where others write all the while, a difference may remain: the step ends before it.
+    differed in the one before, or was written again after it. Where others write all the while, a difference may
+    remain: the step ends before it.
     """
     part, step = time_range, SyncStep(0, 0, time_range.start)
     end: int | None = None
@@ -80,7 +81,9 @@ async def sync_step(
             step = step.beyond(amendment)
             if is_done and len(confirmed) == len(found.extra):
                 return step.ending(end)
-        part, suspected = found.span, frozenset(found.extra)
+        # To take something away may be to write all of the part again: over what was written meanwhile.
+        part = TimeRange(part.start, found.end) if confirmed else found.span
+        suspected = frozenset(found.extra)
     return step.ending(part.start)
 
 

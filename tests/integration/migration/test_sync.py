@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import itertools
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import count
 from typing import cast
 
 import numpy as np
 
 from iotflow_server.migration.sync import STEP_POINTS, sync_step
+from iotflow_server.observability.metrics import Metrics
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.observed import ObservedStore
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
-from iotflow_server.stores.store import TelemetryStore
+from iotflow_server.stores.store import Amendment, TelemetryStore
 
 RANGE = TimeRange(0, 10**12)
 
@@ -91,3 +94,40 @@ async def test_what_is_written_meanwhile_is_neither_taken_away_nor_in_the_way(
     assert step.end >= 100_000
     assert (await sync_step(postgres_store, iotdb_store, 1, RANGE)).end == RANGE.end
     assert await content(iotdb_store) == await content(postgres_store)
+
+
+class Interrupted(ObservedStore):
+    """A store to which others write just before it is amended."""
+
+    def __init__(self, store: TelemetryStore, writes: Iterator[Batch], stores: Sequence[TelemetryStore]) -> None:
+        metrics = Metrics()
+        super().__init__(store, metrics.time_store, metrics.points_stored)
+        self._writes = writes
+        self._stores = stores
+
+    async def mark(self) -> str:
+        await self._interrupt()
+        return await super().mark()
+
+    async def amend(self, amendment: Amendment, mark: str) -> bool:
+        await self._interrupt()
+        return await super().amend(amendment, mark)
+
+    async def _interrupt(self) -> None:
+        for batch in itertools.islice(self._writes, 1):
+            for store in self._stores:
+                await store.write([batch])
+
+
+async def test_what_was_overwritten_between_points_that_are_taken_away_is_compared_again(
+    iotdb_store: IotdbStore, postgres_store: PostgresStore
+) -> None:
+    both = (postgres_store, iotdb_store)
+    await postgres_store.write([rows(5, 6)])
+    for at in (0, 5, 9):
+        await iotdb_store.write([rows(at, at + 1)])
+    # What only the copy had is written to both before the second comparison, another point after it.
+    writes = iter([rows(5, 6), rows(0, 1), rows(5, 6, 9.5)])
+    await sync_step(postgres_store, Interrupted(iotdb_store, writes, both), 1, RANGE)
+    assert await content(iotdb_store) == await content(postgres_store)
+    assert (await content(iotdb_store))["n", 5_000] == 9.5
