@@ -37,6 +37,10 @@ class ServiceProcess:
         self._process: subprocess.Popen[bytes] | None = None
         data_dir.mkdir(parents=True, exist_ok=True)
 
+    def unset(self, setting: str) -> None:
+        """Leave a setting out from the next start on."""
+        self._environment.pop(setting, None)
+
     @property
     def process_id(self) -> int:
         """Id of the running process."""
