@@ -30,7 +30,7 @@ class Faults:
         self._say = say
         self._one_at_a_time = asyncio.Lock()
         self._victims = [
-            *(_Victim(f"instance {n}", each.kill, partial(_start, each)) for n, each in enumerate(servers.instances, 1)),
+            *(_Victim(f"instance {n}", one.kill, partial(_start, one)) for n, one in enumerate(servers.instances, 1)),
             _Victim("PostgreSQL", servers.postgres.kill, servers.postgres.start),
             _Victim("IoTDB", servers.iotdb.kill, servers.iotdb.start),
         ]
