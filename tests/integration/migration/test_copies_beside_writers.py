@@ -103,7 +103,7 @@ class Run:
         self._bed = bed
         self._program = program
         self._device = next(_devices)
-        self._turns = Turns(program.order)
+        self._turns = Turns(program.seed)
         self._stores: dict[StoreName, TelemetryStore] = {
             name: TurnedStore(store, self._turns) for name, store in bed.stores.items()
         }

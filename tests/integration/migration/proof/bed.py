@@ -12,6 +12,7 @@ import asyncpg
 
 from iotflow_server.config import IotdbSettings, Settings
 from iotflow_server.local.postgres import LocalPostgres
+from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.iotdb.store import IotdbStore
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Selection
@@ -46,6 +47,8 @@ class Bed:
         self._name = f"proof_{uuid.uuid4().hex}"
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self.is_up = True
+        #: Of instances that start from now on, if they are the first.
+        self.first_phase = Phase.PREPARATION
         self.run(_execute(server.dsn, f"CREATE DATABASE {self._name} TEMPLATE {_TEMPLATE}"))
 
     @staticmethod
@@ -68,6 +71,7 @@ class Bed:
             _dsn(self._server, self._name),
             self._iotdb,
             instance_name=name,
+            initial_phase=self.first_phase,
             instance_silence_seconds=PATIENCE_SECONDS,
             transition_patience_seconds=PATIENCE_SECONDS,
         )

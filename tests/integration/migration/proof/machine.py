@@ -19,6 +19,8 @@ numbers = st.integers(0, 7)
 turns = st.none() | st.integers(0, _MOST_TURNS)
 keys = st.lists(st.sampled_from(KEYS), min_size=1, max_size=4, unique=True)
 moments = st.tuples(st.integers(0, MOMENTS), st.integers(0, MOMENTS)).map(sorted)
+#: A fleet begins anywhere, lest most of them never get far.
+phases = st.sampled_from([phase for phase in Phase if phase.keeps_iotdb])
 mostly = st.sampled_from([True, True, False])
 rarely = st.sampled_from([False] * 5 + [True])
 steps = st.sampled_from([Step.ANNOUNCED, Step.STRICT, Step.DRAINED, Step.FLIPPED, Step.DONE])
@@ -42,8 +44,9 @@ class FleetMachine(FleetClaims):
     def one(self, number: int) -> Member:
         return self.alive[number % len(self.alive)]
 
-    @initialize()
-    def two_instances_start(self) -> None:
+    @initialize(phase=phases)
+    def two_instances_start(self, phase: Phase) -> None:
+        self.bed.first_phase = phase
         for member in self.members[:2]:
             assert member.start() is None
 

@@ -1,11 +1,11 @@
-"""Lets calls to real stores begin and return in an order that is given: whatever may come between two steps, comes."""
+"""Lets calls to real stores begin and return in an order of chance: whatever may come between two steps, comes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any
 
 from iotflow_server.observability.metrics import Metrics
@@ -22,9 +22,11 @@ _QUIET_SECONDS = 0.005
 class Turns:
     """Holds up who comes until it is their turn."""
 
-    def __init__(self, order: Iterable[int]) -> None:
-        """``order``: of those who wait the so-manieth goes on; at its end whoever has waited longest."""
-        self._order = deque(order)
+    def __init__(self, seed: int) -> None:
+        """``seed``: of those who wait it chooses who goes on."""
+        self._chance = Random(seed)
+        #: How often it is whoever came last: mostly the one who has just been let go, who so gets far ahead of others.
+        self._constancy = self._chance.random()
         self._waiting: list[asyncio.Future[None]] = []
         self._came = asyncio.Event()
 
@@ -44,10 +46,13 @@ class Turns:
             if len(self._waiting) < unfinished:
                 await self._somebody_comes()
             if self._waiting:
-                at = (self._order.popleft() if self._order else 0) % len(self._waiting)
-                self._waiting.pop(at).set_result(None)
+                self._next().set_result(None)
             await asyncio.sleep(0)
         await asyncio.gather(*tasks)
+
+    def _next(self) -> asyncio.Future[None]:
+        is_constant = self._chance.random() < self._constancy
+        return self._waiting.pop(-1 if is_constant else self._chance.randrange(len(self._waiting)))
 
     async def _wait(self) -> None:
         mine = asyncio.get_running_loop().create_future()
