@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 _PROTOCOL: Final = 196_608
@@ -20,10 +21,13 @@ class PostgresRefusedError(Exception):
 class RawConnection:
     """A connection by Unix socket to a server that trusts its user."""
 
-    def __init__(self, folder: Path, database: str = "postgres") -> None:
+    def __init__(
+        self, folder: Path, database: str = "postgres", settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(folder / ".s.PGSQL.5432"))
-        parameters = f"user\0postgres\0database\0{database}\0\0".encode()
+        given = {"user": "postgres", "database": database, **settings}
+        parameters = "".join(f"{name}\0{value}\0" for name, value in given.items()).encode() + b"\0"
         self._socket.sendall(struct.pack(">II", 8 + len(parameters), _PROTOCOL) + parameters)
         self._in = self._socket.makefile("rb", 1 << 16)
         self.await_ready()
