@@ -105,19 +105,19 @@ class Router:
             return WriteOutcome(self.write_targets, refusals, self.time_precision_us)
         frame = Frame.of(admitted).resolved()
         contested: set[int] = set()
-        begin = time.monotonic()
+        is_watched, begin = self.secondary() is not None and not self.is_alone, time.monotonic()
 
         async def write(store: TelemetryStore, permission: Permission | None) -> None:
             if permission is not None and not self._is_primary_well:
                 # It would be undone again and again.
                 await permission.wait()
-            contested.update(await store.write(frame, permission))
+            contested.update(await store.write(frame, permission, tells_young=is_watched))
 
         async with self._marked(lambda: self._in_flight.writing(Spans.of(frame))):
             stored_in = await self._both(write, lambda: ranges_of(frame))
             if len(stored_in) > 1 and not self.is_alone:
-                is_slow = time.monotonic() - begin > _SLOW_SECONDS
-                crossed = [batch for batch in frame if is_slow or batch.device_id in contested]
+                is_unknown = not is_watched or time.monotonic() - begin > _SLOW_SECONDS
+                crossed = [batch for batch in frame if is_unknown or batch.device_id in contested]
                 await self._note_crossing(ranges_of(crossed))
         return WriteOutcome(stored_in, refusals, self.time_precision_us)
 

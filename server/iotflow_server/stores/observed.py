@@ -54,12 +54,14 @@ class ObservedStore:
         """Return if the store answers now."""
         await self._store.ping()
 
-    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
+    async def write(
+        self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
+    ) -> Collection[int]:
         """Store batches."""
         frame, waited = Frame.of(batches), 0.0 if permission is None else permission.waited
         with self._timer(self.name, "write") as timing:
             try:
-                replaced = await self._store.write(frame, permission)
+                replaced = await self._store.write(frame, permission, tells_young=tells_young)
             finally:
                 timing.idle = 0.0 if permission is None else permission.waited - waited
         self._count(self.name, frame.value_count)

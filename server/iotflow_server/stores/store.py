@@ -98,11 +98,13 @@ class TelemetryStore(Protocol):
     async def ping(self) -> None:
         """Return if the store answers now."""
 
-    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
+    async def write(
+        self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
+    ) -> Collection[int]:
         """Store batches; on return every point is durable. A later batch wins over an earlier one.
 
-        Returns the devices of which points were replaced that had been written less than YOUNG_SECONDS before, by the
-        store's clock; a store that cannot tell returns none.
+        Where ``tells_young``, returns the devices of which points were replaced that had been written less than
+        YOUNG_SECONDS before, by the store's clock; a store that cannot tell returns none.
 
         With a ``permission`` nobody sees any of it before that is given. A store that can get it ready meanwhile does.
 

@@ -90,3 +90,16 @@ async def test_who_is_alone_crosses_nobody(router: Router, journal: DirtyJournal
         await router.write([point(1, T0, "x", value)])
     await router.delete(Selection((1,), None, TimeRange(T0, T0 + MS)))
     assert await _noted(journal) == []
+
+
+async def test_who_is_alone_no_more_does_not_know_what_crossed(
+    router: Router, journal: DirtyJournal, postgres_store: PostgresStore
+) -> None:
+    router.is_alone = True
+    async with postgres_store.pool.connection() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE telemetry_data IN SHARE MODE")
+        write = asyncio.create_task(router.write([point(1, T0, "x", 1.0)]))
+        await asyncio.sleep(0.2)
+        router.is_alone = False
+    await write
+    assert await _noted(journal) == [(1, TimeRange(T0, T0 + 1))]

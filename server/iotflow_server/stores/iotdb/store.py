@@ -81,7 +81,9 @@ class IotdbStore:
         """Return if IoTDB answers now."""
         await self._sessions.run(lambda session: session.query("SHOW VERSION"))
 
-    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
+    async def write(
+        self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
+    ) -> Collection[int]:
         """Store batches. Which points are replaced, IoTDB does not tell; and what it has taken is seen at once.
 
         :raises StoreRefusedError: a series is of another type, or IoTDB refuses a name, time or value.

@@ -36,21 +36,33 @@ class _Keys:
     lasts: list[int]
     timestamps: list[int]
 
+    @property
+    def values(self) -> tuple[list[int], list[str], list[int], list[int], list[int]]:
+        """The first parameters of a removal."""
+        return self.devices, self.names, self.firsts, self.lasts, self.timestamps
 
-async def remove(connection: Connection, frame: Frame, table: str) -> Removed:
+
+async def remove(connection: Connection, frame: Frame, table: str, *, tells_young: bool) -> Removed:
     """Delete what a table has under the keys of a resolved frame, in a transaction.
 
+    Unless young points are to be told, the devices of series that are looked for together are all told, or none.
     Another writer's points that are not committed yet are not seen: a COPY after this may still meet them.
     """
     await connection.execute(sql.WALK_INDEXES)
-    found, young = set[int](), set[int]()
+    removed = Removed()
     for keys in _keys(frame, table):
-        rows = await connection.fetch(
-            sql.remove(table), keys.devices, keys.names, keys.firsts, keys.lasts, keys.timestamps
-        )
-        found.update(row["device_id"] for row in rows)
-        young.update(row["device_id"] for row in rows if row["had_young"])
-    return Removed(found, young)
+        removed |= await (_remove_and_tell if tells_young else _remove)(connection, keys, table)
+    return removed
+
+
+async def _remove_and_tell(connection: Connection, keys: _Keys, table: str) -> Removed:
+    rows = await connection.fetch(sql.remove_and_tell(table), *keys.values)
+    return Removed({row["device_id"] for row in rows}, {row["device_id"] for row in rows if row["had_young"]})
+
+
+async def _remove(connection: Connection, keys: _Keys, table: str) -> Removed:
+    count = _count_of(await connection.execute(sql.remove(table), *keys.values))
+    return Removed(set(keys.devices)) if count else Removed()
 
 
 async def remove_older(connection: Connection, frame: Frame, table: str, mark: str) -> int:
@@ -59,10 +71,13 @@ async def remove_older(connection: Connection, frame: Frame, table: str, mark: s
     await connection.execute(sql.WALK_INDEXES)
     removed = 0
     for keys in _keys(frame, table):
-        removed += await connection.fetchval(
-            sql.remove_older(table), keys.devices, keys.names, keys.firsts, keys.lasts, keys.timestamps, mark
-        )
+        removed += _count_of(await connection.execute(sql.remove_older(table), *keys.values, mark))
     return removed
+
+
+def _count_of(status: str) -> int:
+    """The rows of a command, by what PostgreSQL says of it: DELETE 5."""
+    return int(status.rpartition(" ")[2])
 
 
 def _keys(frame: Frame, table: str) -> Iterator[_Keys]:

@@ -85,20 +85,25 @@ _IS_OLDER: Final = "AND (age(point.xmin) > age($6::text::xid8::xid) OR point.cre
 
 
 def remove(table: str) -> str:
-    """Delete points of devices $1 and measurements $2; return the devices that had some, and whether young ones.
+    """Delete points of devices $1 and measurements $2.
 
     The timestamps of each device are $3 to $4 of all those in $5, where they ascend: the index is walked once for each
     series.
     """
+    return _remove(table)
+
+
+def remove_and_tell(table: str) -> str:
+    """The same; return the devices that had some, and whether young ones."""
     return (
-        f"WITH removed AS ({_remove(table)}) SELECT device_id, max(created_at) > now() - "
-        f"interval '{YOUNG_SECONDS:g} s' AS had_young FROM removed GROUP BY device_id"
+        f"WITH removed AS ({_remove(table)} RETURNING point.device_id, point.created_at) SELECT device_id, "
+        f"max(created_at) > now() - interval '{YOUNG_SECONDS:g} s' AS had_young FROM removed GROUP BY device_id"
     )
 
 
 def remove_older(table: str) -> str:
-    """The same, but for what was written since the mark $6; return how many points."""
-    return f"WITH removed AS ({_remove(table, _IS_OLDER)}) SELECT count(*) FROM removed"
+    """The same, but for what was written since the mark $6."""
+    return _remove(table, _IS_OLDER)
 
 
 def _remove(table: str, condition: str = "") -> str:
@@ -107,7 +112,6 @@ def _remove(table: str, condition: str = "") -> str:
     USING unnest($1::integer[], $3::integer[], $4::integer[]) AS written (device_id, first, last)
     WHERE point.device_id = written.device_id AND measurement_name = ANY ($2::text[])
         AND timestamp = ANY (($5::timestamptz[])[first:last]) {condition}
-    RETURNING point.device_id, point.created_at
 """
 
 

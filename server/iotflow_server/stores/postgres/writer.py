@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
@@ -35,6 +36,14 @@ _REPLACE_TRIES: Final = 3
 _LOOP_VALUES: Final = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a write is to be done: not seen before permission is given, and whether it tells of young points."""
+
+    permission: Permission | None
+    tells_young: bool
+
+
 class PointWriter:
     """Writes batches, each call in one transaction."""
 
@@ -60,7 +69,7 @@ class PointWriter:
         self._partitions.forget()
         self._catalogue.forget()
 
-    async def write(self, batches: Sequence[Batch], permission: Permission | None) -> Collection[int]:
+    async def write(self, batches: Sequence[Batch], terms: Terms) -> Collection[int]:
         """Store all batches or none, none before permission; return the devices of which young points were replaced.
 
         :raises WriterSupersededError: points would be replaced for a stream that a later one has superseded.
@@ -73,11 +82,11 @@ class PointWriter:
         async with self._pool.connection() as connection:
             await self._marks.look(connection)
             try:
-                return await self._store(connection, frame, copied, replaced, permission)
+                return await self._store(connection, frame, copied, replaced, terms)
             except asyncpg.CheckViolationError:
                 # Somebody has dropped a partition that was known.
                 self._partitions.forget()
-                return await self._store(connection, frame, copied, replaced, permission)
+                return await self._store(connection, frame, copied, replaced, terms)
 
     async def amend(self, amendment: Amendment, mark: str) -> bool:
         """Replace and remove what was not written since the mark, and add what is not there; whether that was all."""
@@ -95,16 +104,16 @@ class PointWriter:
                 return False
 
     async def _store(
-        self, connection: Connection, frame: Frame, copied: Load, replaced: Load, permission: Permission | None
+        self, connection: Connection, frame: Frame, copied: Load, replaced: Load, terms: Terms
     ) -> Collection[int]:
         await self._make_partitions(connection, copied, replaced)
         try:
             if replaced.tables:
-                return await self._copy_and_replace(connection, copied, replaced, permission)
-            await self._copy(connection, copied, permission)
+                return await self._copy_and_replace(connection, copied, replaced, terms)
+            await self._copy(connection, copied, terms.permission)
             return ()
         except _MET:
-            return await self._replace_until_won(connection, Load(frame, self._owner_of), permission)
+            return await self._replace_until_won(connection, Load(frame, self._owner_of), terms)
 
     async def _make_partitions(self, connection: Connection, *loads: Load) -> None:
         for load in loads:
@@ -126,35 +135,33 @@ class PointWriter:
                 await self._copy_all(connection, load)
 
     async def _copy_and_replace(
-        self, connection: Connection, copied: Load, replaced: Load, permission: Permission | None
+        self, connection: Connection, copied: Load, replaced: Load, terms: Terms
     ) -> Collection[int]:
         with self._catalogue.remembering(copied.frame) as new, self._catalogue.remembering(replaced.frame) as also_new:
-            async with self._transaction(connection, copied, replaced, permission=permission):
+            async with self._transaction(connection, copied, replaced, permission=terms.permission):
                 await insert_series(connection, {**new, **also_new})
                 await self._copy_all(connection, copied)
-                removed = await self._remove_all(connection, replaced)
+                removed = await self._remove_all(connection, replaced, terms)
                 await self._copy_all(connection, replaced)
                 if removed.devices:
                     await refuse_superseded(connection, replaced.frame.writers)
         self._overwriters.note(replaced.frame.devices, removed.devices)
         return removed.with_young
 
-    async def _replace_until_won(
-        self, connection: Connection, load: Load, permission: Permission | None
-    ) -> Collection[int]:
+    async def _replace_until_won(self, connection: Connection, load: Load, terms: Terms) -> Collection[int]:
         nothing = Load(Frame.of(()), self._owner_of)
         for _ in range(_REPLACE_TRIES):
             try:
-                return await self._copy_and_replace(connection, nothing, load, permission)
+                return await self._copy_and_replace(connection, nothing, load, terms)
             except _MET:
                 # Another process writes the same points.
                 continue
         for _ in range(_LOST_TRIES):
             try:
-                return await self._upsert(connection, load, permission)
+                return await self._upsert(connection, load, terms.permission)
             except _LOST:
                 continue
-        return await self._upsert(connection, load, permission)
+        return await self._upsert(connection, load, terms.permission)
 
     async def _upsert(self, connection: Connection, load: Load, permission: Permission | None) -> Collection[int]:
         """The dear way, which waits for other writers instead of failing. Any point may be a young one."""
@@ -185,11 +192,11 @@ class PointWriter:
         for table in load.tables:
             await copy_into(connection, table, load, table, self._pool.timeout)
 
-    async def _remove_all(self, connection: Connection, load: Load) -> Removed:
+    async def _remove_all(self, connection: Connection, load: Load, terms: Terms) -> Removed:
         """Remove what is there of a load."""
         removed = Removed()
         for table in load.tables:
-            removed |= await remove(connection, load.frame, table)
+            removed |= await remove(connection, load.frame, table, tells_young=terms.tells_young)
         return removed
 
 

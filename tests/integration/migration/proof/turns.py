@@ -75,10 +75,12 @@ class TurnedStore(ObservedStore):
         super().__init__(store, metrics.time_store, metrics.points_stored)
         self._turns = turns
 
-    async def write(self, batches: Sequence[Batch], permission: Permission | None = None) -> Collection[int]:
+    async def write(
+        self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
+    ) -> Collection[int]:
         """Store batches."""
         async with self._turns.around():
-            return await super().write(batches, permission)
+            return await super().write(batches, permission, tells_young=tells_young)
 
     async def scan(self, selection: Selection, *, descending: bool = False) -> AsyncIterator[Batch]:
         """Yield all points of a selection, which are read in one step."""
