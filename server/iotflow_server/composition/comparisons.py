@@ -33,7 +33,7 @@ def offer_verification(core: Core, jobs: JobParts, history: History) -> None:
         history,
         _findings(core),
         LockingCorrector(core.locks.deleting),
-        core.lag,
+        core.lag_seconds,
         core.registry.owner,
         core.settings.verification_patience_seconds,
         core.settings.continuous_verification_points_per_second,

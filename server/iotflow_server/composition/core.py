@@ -60,6 +60,11 @@ class Core:
         secondary = self.router.phase.secondary
         return 0 if secondary is None else self.figures.dirt(secondary).ranges
 
+    def lag_seconds(self) -> float:
+        """For how long the secondary is known to differ somewhere."""
+        secondary = self.router.phase.secondary
+        return 0.0 if secondary is None else self.figures.dirt(secondary).lag_seconds
+
     def missed(self) -> int:
         """In how many ranges the secondary has missed writes that instances have on their own disks."""
         secondary = self.router.phase.secondary

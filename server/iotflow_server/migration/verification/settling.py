@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -18,10 +19,10 @@ _LAG_SECONDS: Final = 0.1
 
 
 class Settling:
-    """Looks again. ``lag`` tells of ranges in which the secondary is known to differ until they are repaired; for at
-    most ``patience_seconds`` they are waited for."""
+    """Looks again. ``lag`` tells for how many seconds the secondary is known to differ somewhere; for at most
+    ``patience_seconds`` the repair of what was known at a look is waited for before the next one."""
 
-    def __init__(self, comparison: Comparison, lag: Callable[[], int], patience_seconds: float) -> None:
+    def __init__(self, comparison: Comparison, lag: Callable[[], float], patience_seconds: float) -> None:
         self._comparison = comparison
         self._lag = lag
         self._patience = patience_seconds
@@ -32,8 +33,9 @@ class Settling:
         for look in range(_MOST_LOOKS):
             if not found or min(alike.values()) >= len(_PAUSES):
                 break
+            looked_at = time.monotonic()
             await asyncio.sleep(_PAUSES[min(look, len(_PAUSES) - 1)])
-            await self._caught_up()
+            await self._caught_up(looked_at)
             again = await self._again(device_id, found)
             alike = {place: alike[place] + 1 if found.get(place) == one else 0 for place, one in again.items()}
             found = again
@@ -47,8 +49,9 @@ class Settling:
         # What began to differ meanwhile is under way.
         return {place: one for place, one in again.items() if place in found}
 
-    async def _caught_up(self) -> None:
+    async def _caught_up(self, moment: float) -> None:
         for _ in range(int(self._patience / _LAG_SECONDS)):
-            if not self._lag():
+            # Where writes cross all the while, something is always noted; what was by that moment is what matters.
+            if self._lag() < time.monotonic() - moment:
                 return
             await asyncio.sleep(_LAG_SECONDS)

@@ -40,14 +40,14 @@ _MOST_REPORTED: Final = 20
 @dataclass(frozen=True, slots=True)
 class Verifications:
     """What verifications are made with. ``pair`` tells both stores as the phase has them, None where it does not write
-    both; ``lag`` in how many ranges the secondary is known to differ."""
+    both; ``lag`` for how many seconds the secondary is known to differ somewhere."""
 
     pair: Callable[[], Pair | None]
     digesting: Digesting
     history: History
     findings: VerificationFindings
     corrector: Corrector
-    lag: Callable[[], int]
+    lag: Callable[[], float]
     owner_of: OwnerLookup
     patience_seconds: float
     continuous_points_per_second: int
