@@ -35,11 +35,16 @@ def show(folder: Folder, database: Database = _DATABASE) -> None:
 
 
 @tsfiles.command()
-def backfill(folder: Folder, database: Database = _DATABASE, dsn: Dsn = "") -> None:
+def backfill(
+    folder: Folder,
+    database: Database = _DATABASE,
+    dsn: Dsn = "",
+    points_per_second: Annotated[int | None, typer.Option(help="Go no faster than this.", min=1)] = None,
+) -> None:
     """Fill PostgreSQL with what it lacks; points that are there stay as they are. Started again, it goes on."""
     _require(dsn)
     work = _work()
-    work.run_work(work.carry_tsfiles(folder, database, dsn))
+    work.run_work(work.carry_tsfiles(folder, database, dsn, points_per_second))
 
 
 @tsfiles.command()

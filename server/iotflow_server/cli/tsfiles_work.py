@@ -66,13 +66,14 @@ async def list_tsfiles(folder: Path, database: str) -> None:
     _end(fault_findings(files.inventory.faults))
 
 
-async def carry_tsfiles(folder: Path, database: str, dsn: str) -> None:
-    """Fill a PostgreSQL."""
+async def carry_tsfiles(folder: Path, database: str, dsn: str, points_per_second: int | None) -> None:
+    """Fill a PostgreSQL, with at most so many points a second."""
     files = await _read(folder, database)
     async with _opened(dsn, files) as store:
         filler = store.filler(_CONNECTIONS)
         try:
-            carried = await carry(files.history, files.devices, filler, _shown(len(files.devices)))
+            show = _shown(len(files.devices))
+            carried = await carry(files.history, files.devices, filler, show, points_per_second)
         finally:
             await filler.close()
     typer.echo(f"went through {carried.points:,} points of {len(files.devices):,} devices")

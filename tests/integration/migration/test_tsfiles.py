@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,23 @@ async def test_files_are_carried_as_iotdb_held_them_and_what_is_not_is_named(
     again = await asyncio.to_thread(left.run, "backfill", left.closed, postgres_dsn)
     assert again.exit_code == 3
     assert await _all(postgres_store) == readable
+
+
+async def test_a_backfill_that_is_held_back_and_killed_goes_on(
+    left: Left, postgres_store: PostgresStore, postgres_dsn: str
+) -> None:
+    command = [sys.executable, "-m", "iotflow.telemetry.cli.main", "tsfiles", "backfill", str(left.closed)]
+    options = ["--database", left.database, "--dsn", postgres_dsn, "--points-per-second", "500"]
+    process = await asyncio.create_subprocess_exec(*command, *options, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    assert b"1 of 3 devices, up to device 1" in await process.stderr.readline()
+    # Device 2 has 5,000 points, for which the third one has to wait.
+    process.kill()
+    await process.communicate()
+    assert {device for device, _ in await postgres_store.list_devices()} <= {1, 2}
+    await asyncio.to_thread(left.run, "backfill", left.closed, postgres_dsn)
+    alike = await asyncio.to_thread(left.run, "verify", left.closed, postgres_dsn)
+    assert f"PostgreSQL has all {len(left.points) - 1:,} points that can be read" in alike.stdout
 
 
 async def test_what_differs_from_the_files_is_found_and_left_as_it_is(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from iotflow_server.migration.backfill.isolating import RefusedPoint, fill_apart
 from iotflow_server.migration.backfill.joining import joined, values_of
 from iotflow_server.migration.backfill.read_ahead import read_ahead
 from iotflow_server.migration.backfill.target import Filling, Target
+from iotflow_server.migration.jobs.pacing import PointLimit
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.errors import StoreRefusedError
@@ -28,15 +30,20 @@ class Carried:
     refused: list[RefusedPoint] = field(default_factory=list)
 
 
-async def carry(history: History, devices: Iterable[int], target: Target, show: Show) -> Carried:
+async def carry(
+    history: History, devices: Iterable[int], target: Target, show: Show, points_per_second: int | None = None
+) -> Carried:
     """Fill in what is missing, device by device; what is there stays as it is. To do it again is harmless."""
-    result = Carried()
+    result, limit = Carried(), PointLimit()
+    limit.rate = points_per_second
     for device in devices:
         part = Part(device, TimeRange())
         result.faults += (await history.extent(part)).faults
         async with target.filling({device}) as filling, closing(joined(read_ahead(history.pages(part)))) as pages:
             async for some in pages:
                 await _fill(filling, some, result)
+                limit.take(sum(values_of(page.batch) for page in some))
+                await asyncio.sleep(limit.seconds_to_wait)
         show(device, result.points)
     return result
 
