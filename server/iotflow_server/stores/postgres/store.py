@@ -53,7 +53,6 @@ class PostgresStore:
         """
         self._dsn = dsn
         self.pool = PostgresPool(dsn, pool_size, timeout)
-        self._dsn = dsn
         self._read_connections = ReadConnections(dsn, self.pool.place, read_connections, timeout)
         self._owner_of = owner_of
         self._partitions = Partitions()
