@@ -55,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=4, help="readers that check every answer")
     parser.add_argument("--records", type=int, default=2_000, help="records of history for each device")
     parser.add_argument("--instances", type=int, default=2, help="instances of the service")
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds between two rounds of a gateway")
     parser.add_argument("--stay", type=float, default=3.0, help="seconds to stay in each phase at least")
     parser.add_argument("--there-and-back", action="store_true", help="forward, back, and forward to DECOMMISSIONED")
     parser.add_argument("--kills", type=float, default=0.0, help="kill a server about every so many seconds; 0: never")
@@ -74,7 +75,8 @@ class _Demo:
         self._history = History(DATABASE, self._owners, options.records, now_ms - 1000 * options.records - 3_600_000)
         self._faults = Faults(servers, seed, _say)
         self._operator = Operator(servers.addresses, _say, self._meanwhile(), folder)
-        self._fleet = Fleet(self._gateways(Route(servers.addresses, now_ms * 1000), folder, seed), self._readers(seed))
+        route = Route(servers.addresses, now_ms * 1000, options.pause)
+        self._fleet = Fleet(self._gateways(route, folder, seed), self._readers(seed))
 
     async def run(self) -> bool:
         """Whether nothing was lost, wrong or rejected."""

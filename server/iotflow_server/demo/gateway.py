@@ -17,8 +17,6 @@ from iotflow_server.demo.ledger import ABSENT, Key, Ledger, points_of
 
 #: Rows that a gateway sends at once for a device, one a millisecond of the device's clock.
 ROWS: Final = 10
-#: Between two rounds of a gateway.
-PAUSE_SECONDS: Final = 0.05
 #: Within this, every write is acknowledged, whatever was killed meanwhile.
 LONGEST_WAIT_SECONDS: Final = 180.0
 #: A range is deleted in every so many rounds.
@@ -27,10 +25,11 @@ _ROUNDS_FOR_DELETE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where gateways send: instances of the service, and since when the devices have lived."""
+    """Where gateways send: instances of the service; since when the devices have lived; and seconds between rounds."""
 
     addresses: Sequence[str]
     start_us: int
+    pause: float
 
 
 class Gateway:
@@ -63,7 +62,7 @@ class Gateway:
                 if number % _ROUNDS_FOR_DELETE == _ROUNDS_FOR_DELETE - 1:
                     await self._delete_some(number)
                 number += 1
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(self._route.pause)
         self.reconnects = writer.status.reconnects
 
     async def _round(self, writer: GatewayWriter, number: int) -> None:
