@@ -55,12 +55,13 @@ INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, noted_at, points
 SELECT $1, CASE WHEN $2 THEN device_id END, min(starts_at), max(ends_at), min(noted_at), sum(points) FROM free
 GROUP BY CASE WHEN $2 THEN device_id END
 """
-#: With the oldest range all free ones near it are claimed, as one.
+#: With the oldest range all free ones near it are claimed, as one. Free is also what this instance had claimed: it
+#: repairs one at a time, and could not give that back while PostgreSQL was away.
 _CLAIM: Final = """
 WITH oldest AS (
     SELECT * FROM dirty_ranges AS free
     WHERE store = ANY ($2::text[]) AND range_id <> ALL ($4::bigint[])
-        AND (claimed_by IS NULL OR claimed_by NOT IN (
+        AND (claimed_by IS NULL OR claimed_by = $1 OR claimed_by NOT IN (
             SELECT instance_id FROM instances WHERE heard_at > now() - make_interval(secs => $5)))
         AND (store = $3 OR NOT EXISTS (
             SELECT FROM dirty_ranges AS of_primary
@@ -73,7 +74,7 @@ WITH oldest AS (
 ), near AS (
     SELECT near.range_id FROM dirty_ranges AS near, oldest
     WHERE near.store = oldest.store AND near.device_id = oldest.device_id AND near.range_id <> oldest.range_id
-        AND near.claimed_by IS NULL AND near.range_id <> ALL ($4::bigint[])
+        AND (near.claimed_by IS NULL OR near.claimed_by = $1) AND near.range_id <> ALL ($4::bigint[])
         AND near.written_since IS NULL AND oldest.written_since IS NULL
         AND near.starts_at <= oldest.ends_at + make_interval(secs => $6)
         AND near.ends_at >= oldest.starts_at - make_interval(secs => $6)

@@ -47,3 +47,17 @@ async def test_what_is_put_off_is_not_claimed_with_another(postgres_store: Postg
     second = await book.claim([POSTGRES, IOTDB], besides=[first.id])
     assert second is not None
     assert second.range == dirty(1, 20, 30)
+
+
+async def test_what_could_not_be_given_back_is_claimed_again(postgres_store: PostgresStore) -> None:
+    book = PostgresDirty(postgres_store.pool, "here", 100)
+    async with postgres_store.pool.connection() as connection:
+        for name in ("here", "there"):
+            await connection.execute("INSERT INTO instances (instance_id, name) VALUES ($1, $1)", name)
+    await book.add(IOTDB, [dirty(1, 0, 10)])
+    # PostgreSQL was away when it was to be given back, and is here again.
+    lost = await book.claim([POSTGRES, IOTDB])
+    assert lost is not None
+    other = PostgresDirty(postgres_store.pool, "there", 100)
+    assert await other.claim([POSTGRES, IOTDB]) is None
+    assert await book.claim([POSTGRES, IOTDB]) == lost
