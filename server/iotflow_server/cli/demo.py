@@ -15,7 +15,7 @@ from typing import Final
 from iotflow.telemetry import Phase
 from iotflow_server.demo.faults import Faults
 from iotflow_server.demo.fleet import Fleet
-from iotflow_server.demo.gateway import Gateway, Route
+from iotflow_server.demo.gateway import PAUSE_SECONDS, Gateway, Route
 from iotflow_server.demo.history import History, fill
 from iotflow_server.demo.ledger import Ledger
 from iotflow_server.demo.operator import Operator
@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=4, help="readers that check every answer")
     parser.add_argument("--records", type=int, default=2_000, help="records of history for each device")
     parser.add_argument("--instances", type=int, default=2, help="instances of the service")
-    parser.add_argument("--pause", type=float, default=0.05, help="seconds between two rounds of a gateway")
+    parser.add_argument("--pause", type=float, default=PAUSE_SECONDS, help="seconds between two rounds of a gateway")
     parser.add_argument("--stay", type=float, default=3.0, help="seconds to stay in each phase at least")
     parser.add_argument("--there-and-back", action="store_true", help="forward, back, and forward to DECOMMISSIONED")
     parser.add_argument("--kills", type=float, default=0.0, help="kill a server about every so many seconds; 0: never")

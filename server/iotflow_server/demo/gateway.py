@@ -17,6 +17,8 @@ from iotflow_server.demo.ledger import ABSENT, Key, Ledger, points_of
 
 #: Rows that a gateway sends at once for a device, one a millisecond of the device's clock.
 ROWS: Final = 10
+#: Between two rounds of a gateway.
+PAUSE_SECONDS: Final = 0.05
 #: Within this, every write is acknowledged, whatever was killed meanwhile.
 LONGEST_WAIT_SECONDS: Final = 180.0
 #: A range is deleted in every so many rounds.
@@ -29,7 +31,7 @@ class Route:
 
     addresses: Sequence[str]
     start_us: int
-    pause: float
+    pause: float = PAUSE_SECONDS
 
 
 class Gateway:
