@@ -15,7 +15,7 @@ from tests.bench.fleet import MEASUREMENTS
 from tests.bench.generator.http2 import CallFailedError
 from tests.bench.generator.pace import PATIENCE, by_the_clock
 from tests.bench.limits.pgwire import RawConnection, execute, prepare
-from tests.bench.limits.rows import TABLE
+from tests.bench.limits.rows import NEWER, TABLE
 from tests.bench.records import record
 from tests.bench.run import Run
 
@@ -57,7 +57,7 @@ class _Commits:
     """Statements, each on a connection that is free; what comes while none is waits for its turn."""
 
     def __init__(self, socket_folder: Path) -> None:
-        self._free = deque(RawConnection(socket_folder) for _ in range(_CONNECTIONS))
+        self._free = deque(RawConnection(socket_folder, settings=NEWER) for _ in range(_CONNECTIONS))
         self._under_way: dict[RawConnection, float] = {}
         self._waiting: deque[tuple[bytes, float]] = deque()
         for connection in self._free:

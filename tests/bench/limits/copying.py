@@ -10,15 +10,11 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
 
 from tests.bench.fleet import Fleet
 from tests.bench.limits.pgwire import RawConnection, copy
-from tests.bench.limits.rows import COLUMNS, TABLE, chunks
+from tests.bench.limits.rows import COLUMNS, NEWER, TABLE, chunks
 from tests.bench.run import Run, cpu_seconds
-
-#: What is copied is newer than all figures of hours. Of who does not say so all figures would be a thing of the past.
-_NEWER: Final = {"iotflow.marked_before": "infinity"}
 
 
 class CopyLoad:
@@ -26,7 +22,7 @@ class CopyLoad:
 
     def __init__(self, socket_folder: Path, fleet: Fleet, connections: int) -> None:
         self._fleet = fleet
-        self._connections = [RawConnection(socket_folder, settings=_NEWER) for _ in range(connections)]
+        self._connections = [RawConnection(socket_folder, settings=NEWER) for _ in range(connections)]
         self._copies: list[bytes] = []
 
     def prepare(self, begin: int) -> None:

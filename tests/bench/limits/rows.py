@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from iotflow_server.stores.batch import Batch, Kind
 from tests.bench.fleet import MEASUREMENTS, Fleet
 
+#: Of a connection: what it writes is newer than all figures of hours. Of who does not say so all figures would be a
+#: thing of the past, and computed anew while the other side is measured.
+NEWER: Final = {"iotflow.marked_before": "infinity"}
 TABLE: Final = "telemetry_data"
 COLUMNS: Final = (
     "device_id", "user_id", "timestamp", "measurement_name", "numeric_value", "integer_value", "text_value",
