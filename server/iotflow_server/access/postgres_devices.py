@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.stores.postgres.clock import datetime_of, microseconds_of
-from iotflow_server.stores.postgres.pool import PostgresPool
+from iotflow_server.stores.postgres.pool import PostgresPool, rows_affected
 
 _FETCH = "SELECT device_id, user_id, registered_at FROM devices"
 _FIND = f"{_FETCH} WHERE device_id = ANY ($1::integer[])"
@@ -62,7 +62,7 @@ class PostgresDevices:
             [microseconds_of(device.registered_at) for device in devices],
         )
         async with self._pool.connection() as connection:
-            return int((await connection.execute(_INSERT, *columns)).rpartition(" ")[2])
+            return rows_affected(await connection.execute(_INSERT, *columns))
 
     async def put(self, device: RegisteredDevice) -> None:
         """Insert a device or change its owner."""

@@ -9,7 +9,7 @@ from iotflow_server.migration.jobs import job_sql as sql
 from iotflow_server.migration.jobs.job import Job, RecordedFinding
 from iotflow_server.migration.jobs.job_rows import finding_of, job_of, json_text
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
-from iotflow_server.stores.postgres.pool import PostgresPool, transaction
+from iotflow_server.stores.postgres.pool import PostgresPool, rows_affected, transaction
 
 _NEWEST: Final = 2**63 - 1
 _NOTHING: Final = "UPDATE 0"
@@ -73,8 +73,7 @@ class JobTable:
     async def waive(self, job_id: int, code: str, subject: str, waived_by: str, reason: str) -> int:
         """Waive findings of a code and about a subject (empty: any); return how many."""
         async with self._pool.connection() as connection:
-            done: str = await connection.execute(sql.WAIVE, job_id, code, subject, waived_by, reason)
-        return int(done.split()[-1])
+            return rows_affected(await connection.execute(sql.WAIVE, job_id, code, subject, waived_by, reason))
 
     async def _change(self, statement: str, *parameters: object) -> bool:
         async with self._pool.connection() as connection:

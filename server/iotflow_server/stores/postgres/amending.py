@@ -6,7 +6,7 @@ from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.copying import Load, copy_into
 from iotflow_server.stores.postgres.gathering import tables_of
-from iotflow_server.stores.postgres.pool import Connection
+from iotflow_server.stores.postgres.pool import Connection, rows_affected
 from iotflow_server.stores.postgres.removal import remove_older
 
 
@@ -27,4 +27,4 @@ async def amend_points(connection: Connection, right: Load, wrong: Frame, mark: 
 async def _add(connection: Connection, load: Load, table: str, seconds: float) -> int:
     await connection.execute(sql.stage(table))
     await copy_into(connection, sql.staging(table), load, table, seconds)
-    return int((await connection.execute(sql.add_absent(table))).rpartition(" ")[2])
+    return rows_affected(await connection.execute(sql.add_absent(table)))

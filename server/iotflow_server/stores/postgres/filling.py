@@ -22,7 +22,7 @@ from iotflow_server.stores.postgres.generations import change_generations
 from iotflow_server.stores.postgres.marks import Marks
 from iotflow_server.stores.postgres.packed import unpack_timestamps
 from iotflow_server.stores.postgres.partitions import Partitions, periods_of
-from iotflow_server.stores.postgres.pool import Connection, PostgresPool, transaction
+from iotflow_server.stores.postgres.pool import Connection, PostgresPool, rows_affected, transaction
 from iotflow_server.stores.store import OwnerLookup
 
 #: Times that a page is tried again after it lost against writers of the same points.
@@ -155,7 +155,7 @@ class Filling:
             for table in load.tables:
                 await self._connection.execute(sql.stage(table))
                 await copy_into(self._connection, sql.staging(table), load, table, self._timeout)
-                count += int((await self._connection.execute(sql.insert_missing(table))).split()[-1])
+                count += rows_affected(await self._connection.execute(sql.insert_missing(table)))
         return count
 
     @asynccontextmanager

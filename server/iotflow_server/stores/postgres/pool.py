@@ -154,6 +154,11 @@ async def transaction(connection: Connection) -> AsyncIterator[None]:
     await own.commit()
 
 
+def rows_affected(status: str) -> int:
+    """How many rows a command has changed, by what ``execute`` returns: DELETE 5, INSERT 0 5."""
+    return int(status.rpartition(" ")[2])
+
+
 def _is_open(connection: Connection) -> bool:
     with suppress(asyncpg.InterfaceError):
         return not connection.is_closed()

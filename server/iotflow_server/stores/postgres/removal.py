@@ -11,7 +11,7 @@ from iotflow_server.stores.batch import Rows
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.gathering import table_of
-from iotflow_server.stores.postgres.pool import Connection
+from iotflow_server.stores.postgres.pool import Connection, rows_affected
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def _remove_and_tell(connection: Connection, keys: _Keys, table: str) -> R
 
 
 async def _remove(connection: Connection, keys: _Keys, table: str) -> Removed:
-    count = _count_of(await connection.execute(sql.remove(table), *keys.values))
+    count = rows_affected(await connection.execute(sql.remove(table), *keys.values))
     return Removed(set(keys.devices)) if count else Removed()
 
 
@@ -71,13 +71,8 @@ async def remove_older(connection: Connection, frame: Frame, table: str, mark: s
     await connection.execute(sql.WALK_INDEXES)
     removed = 0
     for keys in _keys(frame, table):
-        removed += _count_of(await connection.execute(sql.remove_older(table), *keys.values, mark))
+        removed += rows_affected(await connection.execute(sql.remove_older(table), *keys.values, mark))
     return removed
-
-
-def _count_of(status: str) -> int:
-    """The rows of a command, by what PostgreSQL says of it: DELETE 5."""
-    return int(status.rpartition(" ")[2])
 
 
 def _keys(frame: Frame, table: str) -> Iterator[_Keys]:

@@ -90,29 +90,25 @@ def remove(table: str) -> str:
     The timestamps of each device are $3 to $4 of all those in $5, where they ascend: the index is walked once for each
     series.
     """
-    return _remove(table)
+    return f"""
+    DELETE FROM {table} AS point
+    USING unnest($1::integer[], $3::integer[], $4::integer[]) AS written (device_id, first, last)
+    WHERE point.device_id = written.device_id AND measurement_name = ANY ($2::text[])
+        AND timestamp = ANY (($5::timestamptz[])[first:last])
+"""
 
 
 def remove_and_tell(table: str) -> str:
     """The same; return the devices that had some, and whether young ones."""
     return (
-        f"WITH removed AS ({_remove(table)} RETURNING point.device_id, point.created_at) SELECT device_id, "
+        f"WITH removed AS ({remove(table)} RETURNING point.device_id, point.created_at) SELECT device_id, "
         f"max(created_at) > now() - interval '{YOUNG_SECONDS:g} s' AS had_young FROM removed GROUP BY device_id"
     )
 
 
 def remove_older(table: str) -> str:
     """The same, but for what was written since the mark $6."""
-    return _remove(table, _IS_OLDER)
-
-
-def _remove(table: str, condition: str = "") -> str:
-    return f"""
-    DELETE FROM {table} AS point
-    USING unnest($1::integer[], $3::integer[], $4::integer[]) AS written (device_id, first, last)
-    WHERE point.device_id = written.device_id AND measurement_name = ANY ($2::text[])
-        AND timestamp = ANY (($5::timestamptz[])[first:last]) {condition}
-"""
+    return remove(table) + _IS_OLDER
 
 
 def add_absent(table: str) -> str:
