@@ -17,7 +17,7 @@ from iotflow_server.api.encode import store_message
 from iotflow_server.api.times import timestamp_message
 from iotflow_server.api.values import value_message
 from iotflow_server.api.wire import WireRows
-from iotflow_server.api.wire_fields import INTEGER_TAG, LENGTH_DELIMITED, NUMERIC_TAG, masked, write_moment
+from iotflow_server.api.wire_fields import LENGTH_DELIMITED, distinct, repeated, write_moment, write_short, write_value
 from iotflow_server.query.aggregate_rows import AggregateRows, AggregateTable, joined
 from iotflow_server.query.cells import Cells
 from iotflow_server.query.results import AggregateRow
@@ -30,7 +30,6 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 _ROWS: Final = 32_768
 #: Fewer are encoded at once, sooner than a thread takes them over.
 _FEW: Final = 2_000
-_ROWS_TAG: Final = AggregateTelemetryResponse.ROWS_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _DEVICE_TAG: Final = AggregateRowMessage.DEVICE_ID_FIELD_NUMBER << 3
 _START_TAG: Final = AggregateRowMessage.WINDOW_START_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _END_TAG: Final = AggregateRowMessage.WINDOW_END_FIELD_NUMBER << 3 | LENGTH_DELIMITED
@@ -77,10 +76,9 @@ class _Series:
 
     @classmethod
     def of(cls, keys: Sequence[SeriesKey]) -> _Series:
-        place = {name: number for number, name in enumerate(dict.fromkeys(key.measurement for key in keys))}
-        names = [AggregateRowMessage(measurement=name).SerializeToString() for name in place]
+        names, name_of = distinct(key.measurement for key in keys)
         device_ids = np.array([key.device_id for key in keys], np.int64)
-        return cls(device_ids, names, np.array([place[key.measurement] for key in keys], np.intp))
+        return cls(device_ids, [AggregateRowMessage(measurement=name).SerializeToString() for name in names], name_of)
 
 
 def _packed(rows: AggregateRows, series: _Series) -> bytes:
@@ -96,25 +94,16 @@ def _packed(rows: AggregateRows, series: _Series) -> bytes:
     if rows.is_filled.any():
         body.byte(_FILLED_TAG, rows.is_filled)
         body.byte(1, rows.is_filled)
-    whole = WireRows(len(rows))
-    whole.byte(_ROWS_TAG)
-    whole.varint(body.lengths())
-    whole.append(body)
-    return whole.packed()
+    return repeated(AggregateTelemetryResponse.ROWS_FIELD_NUMBER, body, len(rows))
 
 
 def _write_values(body: WireRows, cells: Cells) -> None:
     own = WireRows(len(cells))
-    is_numeric, is_integer = cells.kinds == Kind.NUMERIC, cells.kinds == Kind.INTEGER
-    if is_numeric.any():
-        own.byte(NUMERIC_TAG, masked(is_numeric))
-        own.fixed64(np.where(is_numeric, cells.values, 0).astype(np.float64), masked(is_numeric))
-    if is_integer.any():
-        own.byte(INTEGER_TAG, masked(is_integer))
-        own.varint(np.where(is_integer, cells.values, 0).astype(np.int64), masked(is_integer))
-    body.byte(_VALUES_TAG)
-    body.byte(own.lengths().astype(np.uint8))
-    body.append(own)
+    for kind in (Kind.NUMERIC, Kind.INTEGER):
+        is_kind = cells.kinds == kind
+        if is_kind.any():
+            write_value(own, kind, np.where(is_kind, cells.values, 0), is_kind)
+    write_short(body, _VALUES_TAG, own)
 
 
 def _message(row: AggregateRow) -> AggregateRowMessage:

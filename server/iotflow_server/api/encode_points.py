@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from iotflow.telemetry.v1.value_pb2 import TelemetryPoint
 from iotflow_server.api.wire import WireRows
 from iotflow_server.api.wire_fields import (
-    BOOLEAN_TAG,
-    INTEGER_TAG,
     LENGTH_DELIMITED,
-    NUMERIC_TAG,
+    distinct,
     masked,
+    repeated,
     write_moment,
+    write_short,
+    write_value,
 )
 from iotflow_server.stores.batch import Kind
 from iotflow_server.stores.points import Points
@@ -43,21 +44,15 @@ def point_bytes(points: Points, owner: Owner, field: int) -> bytes:
     write_moment(body, _MOMENT_TAG, points.timestamps, np.ones(points.point_count, np.bool_))
     _write_values(body, points)
     _write_users(body, points, owner)
-    whole = WireRows(points.point_count)
-    whole.byte(field << 3 | LENGTH_DELIMITED)
-    whole.varint(body.lengths())
-    whole.append(body)
-    return whole.packed()
+    return repeated(field, body, points.point_count)
 
 
 def _write_series(body: WireRows, points: Points) -> None:
     """Device and measurement."""
-    place = {name: number for number, name in enumerate(dict.fromkeys(key.measurement for key in points.series))}
-    names = [TelemetryPoint(measurement=name).SerializeToString() for name in place]
-    name_of = np.array([place[key.measurement] for key in points.series], np.intp)
+    names, name_of = distinct(key.measurement for key in points.series)
     body.byte(_DEVICE_TAG)
     body.varint(points.device_ids.astype(np.int64))
-    body.one_of(names, name_of[points.series_of])
+    body.one_of([TelemetryPoint(measurement=name).SerializeToString() for name in names], name_of[points.series_of])
 
 
 def _write_users(body: WireRows, points: Points, owner: Owner) -> None:
@@ -73,23 +68,8 @@ def _write_values(body: WireRows, points: Points) -> None:
     for kind in _FIXED:
         is_kind = points.kinds == kind
         if is_kind.any():
-            _write_kind(own, kind, _values_of(points, kind, is_kind), is_kind)
-    body.byte(_VALUE_TAG)
-    body.byte(own.lengths().astype(np.uint8))
-    body.append(own)
-
-
-def _write_kind(own: WireRows, kind: Kind, values: NDArray[np.generic], is_kind: NDArray[np.bool_]) -> None:
-    mask = masked(is_kind)
-    if kind is Kind.NUMERIC:
-        own.byte(NUMERIC_TAG, mask)
-        own.fixed64(values.astype(np.float64), mask)
-    elif kind is Kind.INTEGER:
-        own.byte(INTEGER_TAG, mask)
-        own.varint(values.astype(np.int64), mask)
-    else:
-        own.byte(BOOLEAN_TAG, mask)
-        own.byte(values.astype(np.uint8), mask)
+            write_value(own, kind, _values_of(points, kind, is_kind), is_kind)
+    write_short(body, _VALUE_TAG, own)
 
 
 def _values_of(points: Points, kind: Kind, is_kind: NDArray[np.bool_]) -> NDArray[np.generic]:
