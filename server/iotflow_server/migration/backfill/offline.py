@@ -41,8 +41,7 @@ async def carry(
         result.faults += (await history.extent(part)).faults
         async with target.filling({device}) as filling, closing(joined(read_ahead(history.pages(part)))) as pages:
             async for some in pages:
-                await _fill(filling, some, result)
-                limit.take(sum(values_of(page.batch) for page in some))
+                limit.take(await _fill(filling, some, result))
                 await asyncio.sleep(limit.seconds_to_wait)
         show(device, result.points)
     return result
@@ -56,11 +55,14 @@ async def batches(history: History, devices: Iterable[int]) -> AsyncIterator[Bat
                 yield page.batch
 
 
-async def _fill(filling: Filling, pages: list[HistoryPage], result: Carried) -> None:
+async def _fill(filling: Filling, pages: list[HistoryPage], result: Carried) -> int:
+    """Fill in pages; return their points."""
     result.faults += (fault for page in pages for fault in page.faults)
-    result.points += sum(values_of(page.batch) for page in pages)
+    points = sum(values_of(page.batch) for page in pages)
+    result.points += points
     try:
         await filling.fill([page.batch for page in pages])
     except StoreRefusedError:
         for page in pages:
             result.refused += (await fill_apart(filling, page.batch)).refused
+    return points
