@@ -18,6 +18,7 @@ from iotflow_server.stores.selection import Scope, Selection
 from tests.support.batches import SECOND, T0, batch, points_of
 from tests.support.markdown import Example, examples
 from tests.support.postgres import opened
+from tests.support.service import environment_of
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 FOLDER = "/var/lib/iotflow/archive"
@@ -27,13 +28,7 @@ DEVICES = (1, 2, 3)
 @pytest.fixture
 def environment(postgres_dsn: str, iotdb_settings: IotdbSettings) -> dict[str, str]:
     """Settings of a server that has both stores."""
-    return {
-        "IOTFLOW_POSTGRES_DSN": postgres_dsn,
-        "IOTDB_HOST": str(iotdb_settings.host),
-        "IOTDB_PORT": str(iotdb_settings.port),
-        "IOTDB_DATABASE": iotdb_settings.database,
-        "IOTDB_TIMEOUT_SECONDS": "60",
-    }
+    return environment_of(postgres_dsn, iotdb_settings, IOTDB_TIMEOUT_SECONDS="60")
 
 
 @pytest.fixture

@@ -108,6 +108,17 @@ def settings_of(folder: Path, dsn: str, iotdb: IotdbSettings | None = None, **mo
     )
 
 
+def environment_of(dsn: str, iotdb: IotdbSettings, **more: str) -> dict[str, str]:
+    """The same stores for a service in a process of its own."""
+    return {
+        "IOTFLOW_POSTGRES_DSN": dsn,
+        "IOTDB_HOST": str(iotdb.host),
+        "IOTDB_PORT": str(iotdb.port),
+        "IOTDB_DATABASE": iotdb.database,
+        **more,
+    }
+
+
 @asynccontextmanager
 async def service(settings: Settings) -> AsyncIterator[Caller]:
     """Run the service in this process and connect to it."""

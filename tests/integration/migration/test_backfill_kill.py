@@ -23,7 +23,7 @@ from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import TelemetryStore
 from tests.support.batches import Points, point, points_of
 from tests.support.postgres import opened
-from tests.support.service import Caller, record
+from tests.support.service import Caller, environment_of, record
 from tests.support.waiting import until_told
 
 BASE = 1_700_000_000_000
@@ -118,16 +118,14 @@ async def test_a_backfill_goes_on_after_kill_9(
     for device in DEVICES:
         await iotdb_store.write([history(device)])
     ledger = await all_of(iotdb_store)
-    environment = {
-        "IOTFLOW_POSTGRES_DSN": postgres_dsn,
-        "IOTFLOW_INITIAL_PHASE": "DUAL_WRITE",
-        "IOTFLOW_BACKFILL_CHUNK_POINTS": "4000",
-        "IOTDB_HOST": str(iotdb_settings.host),
-        "IOTDB_PORT": str(iotdb_settings.port),
-        "IOTDB_DATABASE": iotdb_settings.database,
-        "IOTDB_TIMEOUT_SECONDS": "60",
-        "IOTFLOW_SECONDARY_PATIENCE_SECONDS": "60",
-    }
+    environment = environment_of(
+        postgres_dsn,
+        iotdb_settings,
+        IOTFLOW_INITIAL_PHASE="DUAL_WRITE",
+        IOTFLOW_BACKFILL_CHUNK_POINTS="4000",
+        IOTDB_TIMEOUT_SECONDS="60",
+        IOTFLOW_SECONDARY_PATIENCE_SECONDS="60",
+    )
     service = ServiceProcess(tmp_path / "data", environment)
     await asyncio.to_thread(service.start)
     stop = asyncio.Event()

@@ -14,6 +14,7 @@ from iotflow_server.config import IotdbSettings
 from iotflow_server.local.service import ServiceProcess
 from iotflow_server.stores.postgres.store import PostgresStore
 from tests.support.batches import point
+from tests.support.service import environment_of
 from tests.support.waiting import until_told
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,14 +22,12 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 async def service(tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings) -> AsyncIterator[ServiceProcess]:
-    environment = {
-        "IOTFLOW_POSTGRES_DSN": postgres_dsn,
-        "IOTFLOW_INITIAL_PHASE": "DUAL_WRITE",
-        "IOTFLOW_SHADOW_READ_SHARE": "1",
-        "IOTDB_HOST": str(iotdb_settings.host),
-        "IOTDB_PORT": str(iotdb_settings.port),
-        "IOTDB_DATABASE": iotdb_settings.database,
-    }
+    environment = environment_of(
+        postgres_dsn,
+        iotdb_settings,
+        IOTFLOW_INITIAL_PHASE="DUAL_WRITE",
+        IOTFLOW_SHADOW_READ_SHARE="1",
+    )
     process = ServiceProcess(tmp_path / "data", environment)
     try:
         await asyncio.to_thread(process.start)

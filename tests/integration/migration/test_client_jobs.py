@@ -25,6 +25,7 @@ from iotflow_server.config import IotdbSettings
 from iotflow_server.local.service import ServiceProcess
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.iotdb.store import IotdbStore
+from tests.support.service import environment_of
 
 BASE = 1_700_000_000_000_000
 ROWS = 1_000
@@ -37,13 +38,7 @@ async def service(
     for device in (1, 2):
         times = BASE + 1_000_000 * np.arange(ROWS)
         await iotdb_store.write([Batch(device, times, (Column("x", Kind.INTEGER, np.arange(ROWS)),))])
-    environment = {
-        "IOTFLOW_POSTGRES_DSN": postgres_dsn,
-        "IOTFLOW_INITIAL_PHASE": "DUAL_WRITE",
-        "IOTDB_HOST": str(iotdb_settings.host),
-        "IOTDB_PORT": str(iotdb_settings.port),
-        "IOTDB_DATABASE": iotdb_settings.database,
-    }
+    environment = environment_of(postgres_dsn, iotdb_settings, IOTFLOW_INITIAL_PHASE="DUAL_WRITE")
     process = ServiceProcess(tmp_path / "data", environment)
     try:
         await asyncio.to_thread(process.start)

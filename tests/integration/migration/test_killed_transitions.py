@@ -16,7 +16,7 @@ from iotflow.telemetry.v1.migration_service_pb2 import Migration
 from iotflow_server.config import IotdbSettings
 from iotflow_server.local.service import ServiceProcess
 from tests.integration.migration.live_fleet import LiveFleet, name_of, walk
-from tests.support.service import UNBIDDEN_ENVIRONMENT, Caller
+from tests.support.service import UNBIDDEN_ENVIRONMENT, Caller, environment_of
 from tests.support.waiting import until_told
 
 BASE = 1_700_000_000_000
@@ -27,14 +27,12 @@ STEPS = ["ANNOUNCED", "STRICT", "DRAINED", "FLIPPED"]
 
 @pytest.fixture
 def processes(tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings) -> list[ServiceProcess]:
-    environment = {
-        "IOTFLOW_POSTGRES_DSN": postgres_dsn,
-        "IOTDB_HOST": str(iotdb_settings.host),
-        "IOTDB_PORT": str(iotdb_settings.port),
-        "IOTDB_DATABASE": iotdb_settings.database,
+    environment = environment_of(
+        postgres_dsn,
+        iotdb_settings,
         **UNBIDDEN_ENVIRONMENT,
-        "IOTFLOW_TRANSITION_PATIENCE_SECONDS": "100",
-    }
+        IOTFLOW_TRANSITION_PATIENCE_SECONDS="100",
+    )
     return [ServiceProcess(tmp_path / n, {**environment, "IOTFLOW_INSTANCE_NAME": n}) for n in ("one", "two")]
 
 

@@ -23,7 +23,7 @@ from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.iotdb.store import IotdbStore
 from iotflow_server.stores.postgres.store import PostgresStore
 from tests.support.batches import SECOND, T0, point
-from tests.support.service import Caller
+from tests.support.service import Caller, environment_of
 from tests.support.waiting import until_told
 
 DEVICES = (1, 2, 3, 4)
@@ -45,15 +45,13 @@ async def filled(iotdb_store: IotdbStore, postgres_store: PostgresStore) -> Post
 
 @asynccontextmanager
 async def serving(folder: Path, dsn: str, iotdb: IotdbSettings, phase: str) -> AsyncIterator[ServiceProcess]:
-    environment = {
-        "IOTFLOW_POSTGRES_DSN": dsn,
-        "IOTFLOW_INITIAL_PHASE": phase,
-        "IOTFLOW_ARCHIVE_FILE_POINTS": "60000",
-        "IOTDB_HOST": str(iotdb.host),
-        "IOTDB_PORT": str(iotdb.port),
-        "IOTDB_DATABASE": iotdb.database,
-        "IOTDB_TIMEOUT_SECONDS": "60",
-    }
+    environment = environment_of(
+        dsn,
+        iotdb,
+        IOTFLOW_INITIAL_PHASE=phase,
+        IOTFLOW_ARCHIVE_FILE_POINTS="60000",
+        IOTDB_TIMEOUT_SECONDS="60",
+    )
     service = ServiceProcess(folder, environment)
     await asyncio.to_thread(service.start)
     try:

@@ -13,6 +13,7 @@ from iotflow_server.config import IotdbSettings
 from iotflow_server.local.service import ServiceProcess
 from iotflow_server.stores.iotdb.store import IotdbStore
 from tests.support.batches import T0, point
+from tests.support.service import environment_of
 from tests.support.waiting import until_told
 
 
@@ -21,12 +22,7 @@ async def client(
     tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings, iotdb_store: IotdbStore
 ) -> AsyncIterator[TelemetryClient]:
     await iotdb_store.write([point(1, T0, "x", 1.0)])
-    environment = {
-        "IOTFLOW_POSTGRES_DSN": postgres_dsn,
-        "IOTDB_HOST": str(iotdb_settings.host),
-        "IOTDB_PORT": str(iotdb_settings.port),
-        "IOTDB_DATABASE": iotdb_settings.database,
-    }
+    environment = environment_of(postgres_dsn, iotdb_settings)
     process = ServiceProcess(tmp_path / "data", environment)
     try:
         await asyncio.to_thread(process.start)

@@ -13,7 +13,7 @@ import pytest
 from iotflow_server.config import IotdbSettings
 from iotflow_server.local.service import ServiceProcess
 from tests.integration.migration.live_fleet import LiveFleet, name_of, walk
-from tests.support.service import UNBIDDEN_ENVIRONMENT, Caller
+from tests.support.service import UNBIDDEN_ENVIRONMENT, Caller, environment_of
 from tests.support.waiting import until_told
 from tests.support.workers import WORKERS, connected, logged, metric, one_of_each, serving, until_replaced, workers_on
 
@@ -24,13 +24,9 @@ BASE = 1_700_000_000_000
 def service(tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings) -> Iterator[ServiceProcess]:
     process = workers_on(
         tmp_path / "data",
-        IOTFLOW_POSTGRES_DSN=postgres_dsn,
         IOTFLOW_INSTANCE_NAME="machine",
         IOTFLOW_TRANSITION_PATIENCE_SECONDS="100",
-        IOTDB_HOST=str(iotdb_settings.host),
-        IOTDB_PORT=str(iotdb_settings.port),
-        IOTDB_DATABASE=iotdb_settings.database,
-        **UNBIDDEN_ENVIRONMENT,
+        **environment_of(postgres_dsn, iotdb_settings, **UNBIDDEN_ENVIRONMENT),
     )
     process.start()
     yield process
