@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from iotflow.telemetry import _job_calls
-from iotflow.telemetry._calls import Answer, Call
+from iotflow.telemetry._asking import BlockingAsking
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState
 from iotflow.telemetry._jobs import Job, JobFindingPage, JobPace, JobPage, JobScope, decode_job
 from iotflow.telemetry.v1.migration_service_pb2 import WatchJobRequest
 
 
-class BlockingTelemetryJobs:
+class BlockingTelemetryJobs(BlockingAsking):
     """The half of BlockingTelemetryClient that is about jobs."""
-
-    def _answer(self, call: Call[Answer], timeout: float) -> Answer:
-        raise NotImplementedError
-
-    def _responses(self, method: str, request: Any, timeout: float | None) -> Iterator[Any]:
-        raise NotImplementedError
 
     def start_backfill(
         self,

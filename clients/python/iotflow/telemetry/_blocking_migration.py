@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from iotflow.telemetry import _migration_calls
-from iotflow.telemetry._calls import Answer, Call
+from iotflow.telemetry._asking import BlockingAsking
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._comparisons import ShadowMismatchPage, ShadowReplay, VerificationReport
 from iotflow.telemetry._enums import Phase
 from iotflow.telemetry._migration import Instance, Migration, decode_migration
 
 
-class BlockingTelemetryMigration:
+class BlockingTelemetryMigration(BlockingAsking):
     """The part of BlockingTelemetryClient that is about the migration."""
-
-    def _answer(self, call: Call[Answer], timeout: float) -> Answer:
-        raise NotImplementedError
-
-    def _responses(self, method: str, request: Any, timeout: float | None) -> Iterator[Any]:
-        raise NotImplementedError
 
     def get_migration(
         self,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
 
 from iotflow.telemetry import _calls
 from iotflow.telemetry._aggregates import Aggregates
-from iotflow.telemetry._calls import Answer, Call
+from iotflow.telemetry._asking import BlockingAsking
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._enums import Aggregation, CalendarUnit, DownsamplingMethod, Fill, Order
 from iotflow.telemetry._filters import telemetry_filter
@@ -17,14 +16,8 @@ from iotflow.telemetry._series import SeriesCollector, SeriesData, SeriesSet, de
 from iotflow.telemetry._times import Moment
 
 
-class BlockingTelemetryReads:
+class BlockingTelemetryReads(BlockingAsking):
     """The reading half of BlockingTelemetryClient; see there how points are chosen."""
-
-    def _answer(self, call: Call[Answer], timeout: float) -> Answer:
-        raise NotImplementedError
-
-    def _responses(self, method: str, request: Any, timeout: float | None) -> Iterator[Any]:
-        raise NotImplementedError
 
     def query(
         self,

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
 from iotflow.telemetry import _job_calls
-from iotflow.telemetry._calls import Answer, Call
+from iotflow.telemetry._asking import Asking
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState
 from iotflow.telemetry._jobs import Job, JobFindingPage, JobPace, JobPage, JobScope, decode_job
 from iotflow.telemetry.v1.migration_service_pb2 import WatchJobRequest
 
 
-class TelemetryJobs:
+class TelemetryJobs(Asking):
     """The half of TelemetryClient that is about jobs."""
-
-    async def _answer(self, call: Call[Answer], timeout: float) -> Answer:
-        raise NotImplementedError
-
-    def _responses(self, method: str, request: Any, timeout: float | None) -> AsyncIterator[Any]:
-        raise NotImplementedError
 
     async def start_backfill(
         self,

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from iotflow.telemetry import _migration_calls
-from iotflow.telemetry._calls import Answer, Call
+from iotflow.telemetry._asking import Asking
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._comparisons import ShadowMismatchPage, ShadowReplay, VerificationReport
 from iotflow.telemetry._enums import Phase
 from iotflow.telemetry._migration import Instance, Migration, decode_migration
 
 
-class TelemetryMigration:
+class TelemetryMigration(Asking):
     """The part of TelemetryClient that is about the migration."""
-
-    async def _answer(self, call: Call[Answer], timeout: float) -> Answer:
-        raise NotImplementedError
-
-    def _responses(self, method: str, request: Any, timeout: float | None) -> AsyncIterator[Any]:
-        raise NotImplementedError
 
     async def get_migration(
         self,

@@ -16,29 +16,31 @@ _NULLABLE = {np.dtype(np.int64): "Int64", np.dtype(np.bool_): "boolean"}
 
 def series_of(name: str, timestamps: NDArray[np.datetime64], values: NDArray[Any]) -> pd.Series[Any]:
     """A Series over a DatetimeIndex in UTC."""
-    return _imported().Series(values, index=_index(timestamps), name=name)  # type: ignore[no-any-return]
+    series: pd.Series[Any] = _imported().Series(values, index=_index(timestamps), name=name)
+    return series
 
 
 def frame_of(columns: Sequence[tuple[Hashable, NDArray[np.datetime64], NDArray[Any]]]) -> pd.DataFrame:
     """A DataFrame with a column for each (key, timestamps, values), over all their timestamps."""
     pandas = _imported()
     if not columns:
-        return pandas.DataFrame(index=_index(np.empty(0, dtype="datetime64[us]")))  # type: ignore[no-any-return]
+        empty: pd.DataFrame = pandas.DataFrame(index=_index(np.empty(0, dtype="datetime64[us]")))
+        return empty
     parts = [
         pandas.Series(values, index=_index(timestamps), dtype=_NULLABLE.get(values.dtype, values.dtype))
         for _, timestamps, values in columns
     ]
     keys = pandas.MultiIndex.from_tuples([key for key, _, _ in columns], names=["device_id", "measurement"])
-    frame = pandas.concat(parts, axis=1, sort=False).sort_index()
+    frame: pd.DataFrame = pandas.concat(parts, axis=1, sort=False).sort_index()
     frame.columns = keys
-    return frame  # type: ignore[no-any-return]
+    return frame
 
 
 def indexed_frame(columns: Mapping[str, NDArray[Any]], index: Sequence[str]) -> pd.DataFrame:
     """A DataFrame of columns of one length over some of them; where one is masked there is no value."""
     pandas = _imported()
-    frame = pandas.DataFrame({name: _column(pandas, column) for name, column in columns.items()})
-    return frame.set_index(list(index))  # type: ignore[no-any-return]
+    frame: pd.DataFrame = pandas.DataFrame({name: _column(pandas, column) for name, column in columns.items()})
+    return frame.set_index(list(index))
 
 
 def _column(pandas: Any, column: NDArray[Any]) -> Any:

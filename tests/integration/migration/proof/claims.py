@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
@@ -19,6 +20,10 @@ from tests.support.batches import MS, T0
 
 MOMENTS = 4
 KEYS = [(device, moment) for device in DEVICES for moment in range(MOMENTS)]
+
+
+def _starts(member: Member) -> bool:
+    return member.start() is None
 
 
 class FleetClaims(RuleBasedStateMachine):
@@ -148,7 +153,7 @@ class FleetClaims(RuleBasedStateMachine):
         if not self.bed.is_up:
             self.bed.start_postgres()
         for member in self.dead:
-            assert until(lambda member=member: member.start() is None), member.name  # type: ignore[misc]
+            assert until(partial(_starts, member)), member.name
         self.who_has_a_new_folder_is_removed()
         self.members_tick_until(lambda: self.look().step.is_over)
         phase = self.look().phase

@@ -84,7 +84,7 @@ class _Life:
     async def lead(self, log: TextIO) -> None:
         configure_logging("INFO", "json", log)
         # Whoever asks for a transition is answered once it has begun: the test decides when it goes on.
-        controller.LONGEST_WAIT_SECONDS = 0.0  # type: ignore[misc]
+        controller.LONGEST_WAIT_SECONDS = 0.0  # type: ignore[misc]  # it is Final
         async with AsyncExitStack() as stack:
             try:
                 instance = await _started(self._settings, stack)
