@@ -17,6 +17,7 @@ from iotflow_server.migration.position import Position, PositionFile
 from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.routing.router import Router
+from iotflow_server.routing.stance import Stance
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.pool import PostgresPool
@@ -151,16 +152,21 @@ class FleetAgent:
     async def _act_by(self, state: FleetState) -> None:
         """Change the stance. No write is under way, and none that was given up on comes through later."""
         await self._prepare_turn(state)
-        before = self._router.stance
-        if before.is_turning and state.phase is before.phase and not state.stance.is_turning:
+        before, noted_by = self._router.stance, self._last_stance()
+        if noted_by.is_turning and state.phase.primary is noted_by.phase.primary and not state.stance.is_turning:
             # Not turned after all.
-            await self._dirty.local.relabel(before.phase.primary, _other(before.phase.primary))
+            await self._dirty.local.relabel(state.phase.primary, _other(state.phase.primary))
         await asyncio.to_thread(self._file.write, Position.at(state))
         self._router.stance = state.stance
         if state.phase is not before.phase:
             _log.info("phase changed", action="phase_changed", phase=str(state.phase), epoch=state.epoch)
         self.state = state
         self._permit_repair()
+
+    def _last_stance(self) -> Stance:
+        """The stance by which this instance acted last, maybe before it was started anew."""
+        position = self._file.read()
+        return self._router.stance if position is None else position.stance
 
     async def _prepare_turn(self, state: FleetState) -> None:
         if not state.allows_repair:

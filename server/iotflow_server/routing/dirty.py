@@ -28,15 +28,18 @@ class DirtyRange:
 
 
 class DirtyLog(Protocol):
-    """Remembers dirty ranges; what was added survives the process."""
+    """Remembers dirty ranges; what was added survives the process.
 
-    async def add(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
+    ``is_revocable``: the ranges are the other store's after all where the transition under way is undone.
+    """
+
+    async def add(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_revocable: bool = False) -> None:
         """Return once the ranges are durable, or others that cover them. ``store`` is the one that may lack or differ.
 
         For trouble that lasts: what is written next is likely to be covered already.
         """
 
-    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange]) -> None:
+    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_revocable: bool = False) -> None:
         """The same, for what happens now and then: nothing else is compared for it."""
 
 

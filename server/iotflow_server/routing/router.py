@@ -188,11 +188,11 @@ class Router:
     async def _note_crossing(self, ranges: list[DirtyRange]) -> None:
         """Note that others may have written the same points meanwhile, in another order to each store."""
         if ranges and self.stance.doubtful is not None:
-            await self._dirty.add_exactly(self.stance.doubtful, ranges)
+            await self._dirty.add_exactly(self.stance.doubtful, ranges, is_revocable=self.stance.is_turning)
 
     async def _note_doubt(self, ranges: list[DirtyRange]) -> None:
         if self.stance.doubtful is not None:
-            await self._dirty.add(self.stance.doubtful, ranges)
+            await self._dirty.add(self.stance.doubtful, ranges, is_revocable=self.stance.is_turning)
 
     @asynccontextmanager
     async def _keep_copies_away(self, selection: Selection) -> AsyncIterator[bool]:

@@ -84,6 +84,10 @@ class Bed:
         """What PostgreSQL has."""
         return self.run(_fetch(_dsn(self._server, self._name), query))
 
+    def execute(self, statements: str) -> None:
+        """Change something in PostgreSQL."""
+        self.run(_execute(_dsn(self._server, self._name), statements))
+
     def let_time_pass(self) -> None:
         """Let everybody's patience end, and all who say nothing meanwhile count as away."""
         self.run(_execute(_dsn(self._server, self._name), _PASS))
