@@ -105,7 +105,8 @@ class Router:
             return WriteOutcome(self.write_targets, refusals, self.time_precision_us)
         frame = Frame.of(admitted).resolved()
         contested: set[int] = set()
-        is_watched, begin = self.secondary() is not None and not self.is_alone, time.monotonic()
+        was_alone, begin = self.is_alone, time.monotonic()
+        is_watched = self.secondary() is not None and not was_alone
 
         async def write(store: TelemetryStore, permission: Permission | None) -> None:
             if permission is not None and not self._is_primary_well:
@@ -115,7 +116,8 @@ class Router:
 
         async with self._marked(lambda: self._in_flight.writing(Spans.of(frame))):
             stored_in = await self._both(write, lambda: ranges_of(frame))
-            if len(stored_in) > 1 and not self.is_alone:
+            # Others may have been there at its begin alone: who has ended in good order goes at once.
+            if len(stored_in) > 1 and not (was_alone and self.is_alone):
                 is_unknown = not is_watched or time.monotonic() - begin > _SLOW_SECONDS
                 crossed = [batch for batch in frame if is_unknown or batch.device_id in contested]
                 await self._note_crossing(ranges_of(crossed))
@@ -123,7 +125,7 @@ class Router:
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
         """Delete from the stores of the phase; return those that have done it."""
-        ranges = ranges_selected(selection)
+        ranges, was_alone = ranges_selected(selection), self.is_alone
 
         async def delete(store: TelemetryStore, permission: Permission | None) -> None:
             if permission is not None:
@@ -137,7 +139,7 @@ class Router:
             self._keep_copies_away(selection) as is_safe,
         ):
             stored_in = await self._both(delete, lambda: ranges)
-            if not is_safe or not self.is_alone:
+            if not (is_safe and was_alone and self.is_alone):
                 # A copy, or a write through another instance, may come between both deletes.
                 await self._note_crossing(ranges)
         return stored_in

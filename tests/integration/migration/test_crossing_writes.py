@@ -103,3 +103,17 @@ async def test_who_is_alone_no_more_does_not_know_what_crossed(
         router.is_alone = False
     await write
     assert await _noted(journal) == [(1, TimeRange(T0, T0 + 1))]
+
+
+async def test_who_is_alone_only_in_the_end_may_have_crossed_before(
+    router: Router, journal: DirtyJournal, postgres_store: PostgresStore
+) -> None:
+    await router.write([point(1, T0, "x", 1.0)])
+    async with postgres_store.pool.connection() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE telemetry_data IN SHARE MODE")
+        write = asyncio.create_task(router.write([point(1, T0, "x", 2.0)]))
+        delete = asyncio.create_task(router.delete(Selection((2,), None, TimeRange(T0, T0 + MS))))
+        await asyncio.sleep(0.2)
+        router.is_alone = True
+    await asyncio.gather(write, delete)
+    assert set(await _noted(journal)) == {(1, TimeRange(T0, T0 + 1)), (2, TimeRange(T0, T0 + MS))}
