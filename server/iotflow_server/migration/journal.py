@@ -181,6 +181,9 @@ class DirtyJournal:
 
     def _update(self, entry: Entry) -> None:
         with self._lock, self._connection:
+            if entry.id not in self._entries:
+                # It was claimed while it was joined with others: it is part of theirs.
+                return
             self._connection.execute(
                 "UPDATE dirty_ranges SET start_us = ?, points = ? WHERE id = ?",
                 (entry.range.time_range.start, entry.range.points, entry.id),

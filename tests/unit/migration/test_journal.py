@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,20 @@ def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     dirt = journal.dirt()[POSTGRES]
     assert (dirt.ranges, dirt.points) == (1, 0)
     journal.close()
+
+
+async def test_a_claim_beside_what_is_added_claims_nothing_that_is_gone(tmp_path: Path) -> None:
+    journal = DirtyJournal(tmp_path / "dirty.sqlite")
+    await journal.add(POSTGRES, [dirty(1, 0, 100)])
+    # As the thread does that adds, the repairer's claim coming between its look and its change.
+    old = journal._unclaimed(POSTGRES, 1)
+    entry = await journal.claim([POSTGRES])
+    assert entry is not None
+    journal._replace(old, [replace(each, range=dirty(1, 0, 110)) for each in old])
+    entry = await journal.shrink(entry, 50)
+    await journal.release(entry)
+    known = journal.dirt()[POSTGRES].ranges
+    journal.close()
+    again = DirtyJournal(tmp_path / "dirty.sqlite")
+    assert again.dirt()[POSTGRES].ranges == known
+    again.close()
