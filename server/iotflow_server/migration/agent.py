@@ -201,7 +201,8 @@ class FleetAgent:
         if moving.forced or await self._dirty.count(moving.target.primary) == 0:
             await self._repairer.forbid()
             return True
-        self._repairer.allow()
+        # All have confirmed that what they wrote before the strict window has ended.
+        self._repairer.allow(is_settled=True)
         self._wake.set()
         await asyncio.sleep(_BUSY_SECONDS)
         return False

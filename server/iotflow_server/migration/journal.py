@@ -46,7 +46,7 @@ class DirtyJournal:
         """``most``: ranges of a store that are kept apart; more become one for each device, and then one for all."""
         self._most = most
         self._lock = threading.Lock()
-        self._claimed: int | None = None
+        self._claimed: set[int] = set()
         self._connection = open_durable(path, _SCHEMA)
         self._complete_schema()
         #: Points noted in an entry since it was recorded, by its id; only here.
@@ -97,12 +97,13 @@ class DirtyJournal:
         """Return the oldest range of these stores, for repair."""
         candidates = (e for store in stores for e in self._entries.values() if e.store is store)
         entry = next((e for e in candidates if e.id not in besides and self._may_be_repaired(e, stores[0])), None)
-        self._claimed = entry.id if entry else None
+        if entry is not None:
+            self._claimed.add(entry.id)
         return entry
 
     async def release(self, entry: Entry) -> None:
-        """Give the claimed range back as it is now."""
-        self._claimed = None
+        """Give a claimed range back as it is now."""
+        self._claimed.discard(entry.id)
 
     async def shrink(self, entry: Entry, start: int) -> Entry:
         """Record that the claimed range is repaired up to ``start``; return what remains."""
@@ -113,7 +114,7 @@ class DirtyJournal:
     async def split(self, entry: Entry, parts: Sequence[DirtyRange]) -> None:
         """Replace the claimed range by parts, none where it is repaired."""
         await asyncio.to_thread(self._replace, [entry], [replace(entry, range=part) for part in parts])
-        self._claimed = None
+        self._claimed.discard(entry.id)
 
     def _may_be_repaired(self, entry: Entry, primary: StoreName) -> bool:
         if entry.store is primary:
@@ -124,7 +125,7 @@ class DirtyJournal:
 
     def _unclaimed(self, store: StoreName, device_id: int | None) -> list[Entry]:
         found = self._by_device.get((store, device_id), {})
-        return [entry for entry in list(found.values()) if entry.id != self._claimed]
+        return [entry for entry in list(found.values()) if entry.id not in self._claimed]
 
     def _is_noted(self, store: StoreName, dirty: DirtyRange) -> bool:
         """Whether a recorded range covers this one; its points are counted there."""
@@ -144,7 +145,7 @@ class DirtyJournal:
 
     def _bound(self, store: StoreName) -> None:
         for widen in (one_by_device, one_for_all):
-            free = [e for e in self._entries.values() if e.store is store and e.id != self._claimed]
+            free = [e for e in self._entries.values() if e.store is store and e.id not in self._claimed]
             if len(free) > self._most:
                 self._replace_locked(free, widen(free))
 

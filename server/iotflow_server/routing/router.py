@@ -26,8 +26,9 @@ from iotflow_server.stores.store import YOUNG_SECONDS, SeriesType, TelemetryStor
 
 #: Longest wait of a delete for copies of its device to end. Where they do not, its range is repaired afterwards.
 _LOCK_SECONDS: Final = 0.25
-#: Who writes the same points as a slow write may find them young no more.
-_SLOW_SECONDS: Final = YOUNG_SECONDS / 2
+#: A write that takes longer notes all of its own: who writes the same points may find them young no more, and may have
+#: been repaired already.
+SLOW_SECONDS: Final = YOUNG_SECONDS / 2
 
 #: Changes a store, once that is permitted.
 _Change = Callable[[TelemetryStore, Permission | None], Awaitable[None]]
@@ -118,7 +119,7 @@ class Router:
             stored_in = await self._both(write, lambda: ranges_of(frame))
             # Others may have been there at its begin alone: who has ended in good order goes at once.
             if len(stored_in) > 1 and not (was_alone and self.is_alone):
-                is_unknown = not is_watched or time.monotonic() - begin > _SLOW_SECONDS
+                is_unknown = not is_watched or time.monotonic() - begin > SLOW_SECONDS
                 crossed = [batch for batch in frame if is_unknown or batch.device_id in contested]
                 await self._note_crossing(ranges_of(crossed))
         return WriteOutcome(stored_in, refusals, self.time_precision_us)

@@ -74,7 +74,7 @@ class Bed:
         pace = RepairPace(0, lambda: "", lambda: True)
         router = self.router(program, self.stores)
         repairer = Repairer(router, self.journal, self.dirty.shared, self.locks, pace, lambda _, __: None)
-        repairer.allow()
+        repairer.allow(is_settled=True)
         repairer.start()
         await until_told(self._nothing_is_noted)
         await repairer.stop()
