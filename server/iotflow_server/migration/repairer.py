@@ -207,8 +207,10 @@ class Repairer:
         await book.split(entry, parts)
 
     def _locked(self, copy: TelemetryStore, device_id: int) -> AbstractAsyncContextManager[None]:
-        # After a delete that could not keep copies away, this one waits for those to end.
-        return self._locks.deleting(device_id) if copy.name is StoreName.POSTGRES else nullcontext()
+        # After a delete that could not keep copies away, this one waits for those to end. And what is deleted while the
+        # primary is filled in would come back for good.
+        is_exclusive = copy.name in (StoreName.POSTGRES, self._router.phase.primary)
+        return self._locks.deleting(device_id) if is_exclusive else nullcontext()
 
     def _put_off(self, book: DirtyBook, entry: Entry, seconds: float) -> None:
         self._refused[book, entry.id] = time.monotonic() + seconds

@@ -24,8 +24,9 @@ from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import YOUNG_SECONDS, SeriesType, TelemetryStore
 
-#: Longest wait of a delete for copies of its device to end. Where they do not, its range is repaired afterwards.
-_LOCK_SECONDS: Final = 0.25
+#: Longest wait of a delete for copies of its device to end. Where they do not, its range is repaired afterwards; that
+#: does not take away what was filled into the primary meanwhile, after a forced transition.
+_LOCK_SECONDS: Final = 1.0
 #: A write that takes longer notes all of its own: who writes the same points may find them young no more, and may have
 #: been repaired already.
 SLOW_SECONDS: Final = YOUNG_SECONDS / 2
@@ -38,7 +39,10 @@ class DeleteLocks(Protocol):
     """Keeps copies away from what is deleted."""
 
     def deleting(self, device_id: int) -> AbstractAsyncContextManager[None]:
-        """Within the block no copy into PostgreSQL runs on the device. May raise StoreUnavailableError."""
+        """Within the block no copy into PostgreSQL, or into the primary, runs on the device.
+
+        May raise StoreUnavailableError.
+        """
 
 
 class Router:
@@ -199,14 +203,15 @@ class Router:
 
     @asynccontextmanager
     async def _keep_copies_away(self, selection: Selection) -> AsyncIterator[bool]:
-        """Whether no copy into PostgreSQL runs beside the block. Trouble with that never stops a delete."""
+        """Whether no copy into PostgreSQL, or into the primary, runs beside the block. Trouble with that never stops a
+        delete."""
         secondary = self.secondary()
-        if secondary is None or secondary.store.name is StoreName.IOTDB:
+        if secondary is None:
             yield True
             return
         async with AsyncExitStack() as stack:
             is_safe = False
-            if secondary.is_well:
+            if secondary.store.name is StoreName.IOTDB or secondary.is_well:
                 with suppress(TimeoutError, StoreError):
                     async with asyncio.timeout(_LOCK_SECONDS):
                         for device_id in sorted(selection.device_ids):

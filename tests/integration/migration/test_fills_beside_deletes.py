@@ -43,7 +43,7 @@ class SlowlyAmended(ObservedStore):
     async def amend(self, amendment: Amendment, mark: str) -> bool:
         """Make points what they should be."""
         self.is_amended.set()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.1)
         return await super().amend(amendment, mark)
 
 
