@@ -18,6 +18,7 @@ from iotflow_server.api.access_service import AccessService
 from iotflow_server.api.edge import Edge
 from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
 from iotflow_server.api.migration_service import MigrationService
+from iotflow_server.api.plain_columns import PlainRules
 from iotflow_server.api.ports import (
     Comparisons,
     IngestPort,
@@ -28,6 +29,7 @@ from iotflow_server.api.ports import (
     ResultsPort,
 )
 from iotflow_server.api.reflection import reflection_pool
+from iotflow_server.api.stream_requests import StreamRequests
 from iotflow_server.api.telemetry_service import TelemetryService
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
@@ -38,6 +40,7 @@ from iotflow_server.observability.metrics import Metrics
 _log = structlog.get_logger(__name__)
 
 _LINGER_SECONDS: Final = 0.25
+_WRITE_STREAM: Final = "/iotflow.telemetry.v1.TelemetryService/WriteTelemetryStream"
 
 
 class TelemetryServer:
@@ -75,7 +78,8 @@ class TelemetryServer:
         self._exporter: MetricsExporter | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._server: grpc.aio.Server | None = None
-        self._edge = Edge(CallObserver(metrics), settings.max_message_bytes)
+        parsers = {_WRITE_STREAM: StreamRequests(PlainRules(settings.max_text_bytes)).parse}
+        self._edge = Edge(CallObserver(metrics), settings.max_message_bytes, parsers)
         # What is added to is all of a server that the generated code knows.
         services = cast(grpc.aio.Server, self._edge)
         add_TelemetryServiceServicer_to_server(self._telemetry, services)

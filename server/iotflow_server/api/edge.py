@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Task
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,18 +29,20 @@ if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
     Context = grpc.aio.ServicerContext[Any, Any]
 
-Parse = Callable[[bytes], Message]
+Parse = Callable[[bytes], Any]
 
 
 class Edge(grpc.GenericRpcHandler):
     """Takes the place of a server where services are added, and wraps their handlers.
 
-    An interceptor of gRPC does the same once for each call; this does it once for each method.
+    An interceptor of gRPC does the same once for each call; this does it once for each method. ``parsers`` read the
+    requests of methods for which the generated parser is not good enough; they raise DecodeError as it does.
     """
 
-    def __init__(self, observer: CallObserver, max_message_bytes: int) -> None:
+    def __init__(self, observer: CallObserver, max_message_bytes: int, parsers: Mapping[str, Parse]) -> None:
         self._observer = observer
         self._max_message_bytes = max_message_bytes
+        self._parsers = parsers
         self._services: list[grpc.GenericRpcHandler] = []
         self._handlers: dict[str, Handler] = {}
         self._under_way = 0
@@ -70,7 +72,7 @@ class Edge(grpc.GenericRpcHandler):
         return wrapped
 
     def _wrapped(self, handler: Handler, method: str) -> Handler:
-        parse = self._parser(handler.request_deserializer)
+        parse = self._parser(self._parsers.get(method, handler.request_deserializer))
         serialize = handler.response_serializer
         if handler.unary_unary:
             unary = self._unary(handler.unary_unary, parse, method)
@@ -126,17 +128,16 @@ class Edge(grpc.GenericRpcHandler):
             self._idle.set()
 
     def _parser(self, deserialize: Any) -> Parse:
-        def parse(raw: bytes) -> Message:
+        def parse(raw: bytes) -> Any:
             if len(raw) > self._max_message_bytes:
                 limit = f"{self._max_message_bytes} bytes (IOTFLOW_MAX_MESSAGE_BYTES)"
                 fault = f"the message has {len(raw)} bytes; at most {limit} are taken"
                 raise InvalidRequestError(("", fault), reason="MESSAGE_TOO_LARGE")
             try:
-                message: Message = deserialize(raw)
+                return deserialize(raw)
             except DecodeError:
                 fault = "the message cannot be parsed: it is not of this method, or a string in it is not UTF-8"
                 raise InvalidRequestError(("", fault), reason="MALFORMED_MESSAGE") from None
-            return message
 
         return parse
 
@@ -155,7 +156,7 @@ def _parsed_once(behaviour: Any, parse: Parse) -> Callable[[bytes, Context], Asy
 
 
 def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[Message]]:
-    async def requests(raw: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    async def requests(raw: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         async for message in raw:
             yield parse(message)
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch, TelemetryRecord
 from iotflow_server.api.decode_columns import DecodedColumns, values_in
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import Decoded, DecodingRules
-from iotflow_server.api.plain_columns import PlainColumns
+from iotflow_server.api.plain_batch import PlainBatch
 from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.stores.frame_builder import FrameBuilder
 
@@ -33,14 +34,41 @@ class WriteMessage(Protocol):
         """Decode it with care. The batches are the same."""
 
 
-class ColumnsMessage:
-    """Batches in columns."""
+class PlainColumnsMessage:
+    """Batches in columns that were found in the bytes of their request."""
 
-    __slots__ = ("_batches", "_plain", "devices", "nbytes")
+    __slots__ = ("_batches", "_raw", "devices", "nbytes")
 
-    def __init__(self, batches: Sequence[ColumnBatch], nbytes: int, plain: PlainColumns) -> None:
+    def __init__(self, raw: bytes, batches: Sequence[PlainBatch]) -> None:
+        self._raw = raw
         self._batches = batches
-        self._plain = plain
+        self.devices = frozenset([batch.device_id for batch in batches])
+        self.nbytes = len(raw)
+
+    @property
+    def value_count(self) -> int:
+        """Values in it, of metadata too."""
+        return sum(batch.value_count for batch in self._batches)
+
+    def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
+        """See :class:`WriteMessage`."""
+        timed = [(batch, batch.timestamps(rules.precision_us)) for batch in self._batches]
+        if any(timestamps is None for _, timestamps in timed):
+            return None
+        return sum([batch.add_to(frame, timestamps) for batch, timestamps in timed if timestamps is not None])
+
+    def decode(self, rules: DecodingRules) -> DecodedColumns:
+        """See :class:`WriteMessage`."""
+        return DecodedColumns(WriteTelemetryStreamRequest.FromString(self._raw).batches, rules)
+
+
+class ColumnsMessage:
+    """Batches in columns of which something is special."""
+
+    __slots__ = ("_batches", "devices", "nbytes")
+
+    def __init__(self, batches: Sequence[ColumnBatch], nbytes: int) -> None:
+        self._batches = batches
         self.devices = frozenset([batch.device_id for batch in batches if batch.device_id > 0])
         self.nbytes = nbytes
 
@@ -49,9 +77,8 @@ class ColumnsMessage:
         """Values in it, of metadata too."""
         return sum(values_in(column) for batch in self._batches for column in (*batch.columns, *batch.metadata))
 
-    def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
-        """See :class:`WriteMessage`."""
-        return self._plain.add(self._batches, rules.precision_us, frame)
+    def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> None:
+        """Add nothing."""
 
     def decode(self, rules: DecodingRules) -> DecodedColumns:
         """See :class:`WriteMessage`."""

@@ -1,150 +1,182 @@
-"""ColumnBatch messages with nothing special about them, which is nearly all: no arrays, no objects for each value.
+"""ColumnBatch messages with nothing special about them, which is nearly all: found in the bytes of their request.
 
-What is not plain (refused, repeated or unordered in part) is left to decode_columns.py. Both make the same batches.
+Numbers stay where they are, as views of the request. What is not plain (refused, repeated or unordered in part, or with
+fields in another order than their numbers') is left to protobuf's parser and decode_columns.py. Both make the same
+batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from operator import lt
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from iotflow.telemetry.v1.value_pb2 import Column as ColumnMessage
-from iotflow.telemetry.v1.value_pb2 import ColumnBatch
-from iotflow_server.api.good_names import GoodNames
-from iotflow_server.api.validate import key_fault
-from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Kind, Rows, is_metadata
-from iotflow_server.stores.frame_builder import FrameBuilder
-from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
+from iotflow_server.api.column_heads import TEXT, ColumnHeads
+from iotflow_server.api.decoded import MAX_DEVICE_ID
+from iotflow_server.api.plain_batch import Cells, PlainBatch
+from iotflow_server.api.validate import key_fault, name_fault
+from iotflow_server.api.wire_scan import UnusualError, piece, varint, varints
+from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Kind, Rows
 
-_NAME: Final = ColumnMessage.NAME_FIELD_NUMBER
-_MISSING: Final = ColumnMessage.MISSING_ROWS_FIELD_NUMBER
-#: JSON is read value by value in any case.
-_KINDS: Final = {
-    ColumnMessage.NUMERIC_FIELD_NUMBER: Kind.NUMERIC,
-    ColumnMessage.INTEGER_FIELD_NUMBER: Kind.INTEGER,
-    ColumnMessage.TEXT_FIELD_NUMBER: Kind.TEXT,
-    ColumnMessage.BOOLEAN_FIELD_NUMBER: Kind.BOOLEAN,
-}
-#: So few timestamps are looked at faster one by one.
-_FEW: Final = 64
+#: Tags of ColumnBatch.
+_DEVICE_ID: Final = 0x08
+_USER_ID: Final = 0x10
+_TIMESTAMPS: Final = 0x1A
+_COLUMNS: Final = 0x22
+_METADATA: Final = 0x2A
+_QUALITY: Final = 0x32
+#: The tag of Column that may follow its values.
+_MISSING: Final = 0x3A
+_BOOLEANS: Final = b"\0\1"
+#: Texts of more bytes together are taken out faster by protobuf's parser.
+_FEW_BYTES: Final = 128
+_OF_TEXTS: Final = [ColumnMessage.TEXT_FIELD_NUMBER, ColumnMessage.MISSING_ROWS_FIELD_NUMBER]
 #: In UTF-8 no character takes more bytes.
 _CHARACTER_BYTES: Final = 4
 
-_Cells = tuple[str, Kind, Sequence[Any], Rows | None]
-_PlainBatch = tuple[int, Sequence[int], list[_Cells]]
+
+class PlainRules:
+    """What names and texts have to be."""
+
+    def __init__(self, max_text_bytes: int) -> None:
+        self.columns = ColumnHeads(name_fault)
+        self.metadata = ColumnHeads(key_fault, METADATA_PREFIX)
+        self._most_characters = max_text_bytes // _CHARACTER_BYTES
+
+    def check(self, texts: Sequence[str]) -> None:
+        """Return if texts can be stored.
+
+        :raises UnusualError: it seems that one of them cannot.
+        """
+        joined, most = "".join(texts), self._most_characters
+        if "\0" in joined or (len(joined) > most and max(map(len, texts)) > most):
+            raise UnusualError
 
 
 class PlainColumns:
-    """Tells plain messages, and adds their batches to a frame."""
+    """Finds the batches of one request.
 
-    def __init__(self, names: GoodNames, max_text_bytes: int) -> None:
-        self._names = names
-        self._max_text_bytes = max_text_bytes
+    Its methods raise UnusualError where something is not plain, or IndexError, UnicodeDecodeError or DecodeError.
+    """
 
-    def add(self, messages: Iterable[ColumnBatch], precision_us: int, frame: FrameBuilder) -> int | None:
-        """Add all batches and return how many points they have; or add none and return None."""
-        batches: list[_PlainBatch] = []
-        for message in messages:
-            batch = self._batch(message, precision_us)
-            if batch is None:
-                return None
-            batches.append(batch)
-        return sum(_added(batch, frame) for batch in batches)
+    __slots__ = ("_raw", "_rules", "_view")
 
-    def _batch(self, message: ColumnBatch, precision_us: int) -> _PlainBatch | None:
-        timestamps = _plain_timestamps(message.timestamps, precision_us)
-        if timestamps is None or message.device_id < 1:
-            return None
-        columns: list[_Cells] = []
-        for column in message.columns:
-            cells = self._cells(column, len(timestamps))
-            if cells is None:
-                return None
-            columns.append(cells)
-        facts = self._facts(message, len(timestamps))
-        if facts is None or not _are_complete(columns):
-            return None
-        return message.device_id, timestamps, columns + facts
+    def __init__(self, rules: PlainRules, raw: bytes) -> None:
+        self._rules = rules
+        self._raw = raw
+        self._view = memoryview(raw)
 
-    def _cells(self, column: ColumnMessage, row_count: int) -> _Cells | None:
-        fields = column.ListFields()
-        if len(fields) < 2 or fields[0][0].number != _NAME:
-            return None
-        name, kind, values = fields[0][1], _KINDS.get(fields[1][0].number), fields[1][1]
-        if kind is None or not self._names.is_good(name):
-            return None
-        rows = None
-        if len(fields) > 2:
-            rows = _rows_beside(fields[2][1], row_count) if fields[2][0].number == _MISSING else None
-            if rows is None:
-                return None
-        if len(values) != (row_count if rows is None else len(rows)):
-            return None
+    def batch(self, at: int, end: int) -> PlainBatch:
+        """The batch between two places."""
+        device_id, at = _device_id(self._raw, at)
+        if self._raw[at] != _TIMESTAMPS:
+            raise UnusualError
+        start, at = piece(self._raw, at + 1, end)
+        timestamps = self._numbers(start, at, 8, "q")
+        row_count = len(timestamps)
+        columns, at = self._columns(_COLUMNS, self._rules.columns, at, end, row_count)
+        facts = () if at == end else self._facts(at, end, row_count)
+        if row_count not in [len(values) for _, _, values, _ in columns]:
+            # There may be rows without any value.
+            raise UnusualError
+        return PlainBatch(device_id, timestamps, columns, facts)
+
+    def _facts(self, at: int, end: int, row_count: int) -> Sequence[Cells]:
+        """Metadata and quality, which are all that is left of a batch."""
+        facts, at = self._columns(_METADATA, self._rules.metadata, at, end, row_count)
+        return facts if at == end else (*facts, _quality(self._raw, at, end, row_count))
+
+    def _columns(self, tag: int, heads: ColumnHeads, at: int, end: int, row_count: int) -> tuple[Sequence[Cells], int]:
+        """The columns that stand at a place one after the other, and where they end."""
+        columns: list[Cells] = []
+        while at < end and self._raw[at] == tag:
+            start, at = piece(self._raw, at + 1, end)
+            columns.append(self._cells(heads, start, at, row_count))
+        if len({cells[0] for cells in columns}) < len(columns):
+            raise UnusualError
+        return columns, at
+
+    def _cells(self, heads: ColumnHeads, at: int, stop: int, row_count: int) -> Cells:
+        raw = self._raw
+        head = raw[at : (at := at + 3 + raw[at + 1])]
+        series, kind, size, code = heads.known(head) or heads.learn(head)
+        values: Sequence[Any]
         if kind is Kind.TEXT:
-            # A repeated field makes new objects of its texts each time they are looked at.
-            values = list(values)
-            if not self._are_plain(values):
-                return None
-        return name, kind, values, rows
+            values, missing = self._texts(at - 1, stop)
+        else:
+            start, at = piece(raw, at, stop)
+            values, missing = self._numbers(start, at, size, code), () if at == stop else _missing(raw, at, stop)
+        rows = _rows_beside(missing, row_count) if missing else None
+        if len(values) != (row_count if rows is None else len(rows)):
+            raise UnusualError
+        return series, kind, values, rows
 
-    def _facts(self, message: ColumnBatch, row_count: int) -> list[_Cells] | None:
-        """Metadata and quality."""
-        facts: list[_Cells] = []
-        for column in message.metadata:
-            cells = self._cells(column, row_count)
-            if cells is None or key_fault(cells[0]) is not None:
-                return None
-            facts.append((METADATA_PREFIX + cells[0], *cells[1:]))
-        if message.quality_flags:
-            if len(message.quality_flags) != row_count:
-                return None
-            facts.append((QUALITY_SERIES, Kind.INTEGER, message.quality_flags, None))
-        return facts
+    def _numbers(self, at: int, stop: int, size: int, code: str) -> memoryview:
+        if at == stop or (stop - at) % size or (size == 1 and self._raw[at:stop].strip(_BOOLEANS)):
+            raise UnusualError
+        return self._view[at:stop].cast(code)  # type: ignore[call-overload, no-any-return]
 
-    def _are_plain(self, texts: Sequence[str]) -> bool:
-        joined = "".join(texts)
-        return "\0" not in joined and (
-            len(joined) * _CHARACTER_BYTES <= self._max_text_bytes
-            or max(map(len, texts)) * _CHARACTER_BYTES <= self._max_text_bytes
-        )
+    def _texts(self, at: int, stop: int) -> tuple[Sequence[str], Sequence[int]]:
+        """The texts of a column and its missing rows, which are all that is left of it."""
+        texts, missing = (_few_texts if stop - at <= _FEW_BYTES else _many_texts)(self._raw, at, stop)
+        self._rules.check(texts)
+        return texts, missing
 
 
-def _added(batch: _PlainBatch, frame: FrameBuilder) -> int:
-    device_id, timestamps, columns = batch
-    frame.begin(device_id, timestamps)
-    points = 0
-    for name, kind, values, rows in columns:
-        frame.add(name, kind, values, rows)
-        points += 0 if is_metadata(name) else len(values)
-    return points
+def _device_id(raw: bytes, at: int) -> tuple[int, int]:
+    if raw[at] != _DEVICE_ID:
+        raise UnusualError
+    device_id, at = varint(raw, at + 1)
+    if not 0 < device_id <= MAX_DEVICE_ID:
+        raise UnusualError
+    # Who owns a device that is not known yet is asked of the whole message.
+    return device_id, varint(raw, at + 1)[1] if raw[at] == _USER_ID else at
 
 
-def _plain_timestamps(sent: Sequence[int], precision_us: int) -> Sequence[int] | None:
-    """The timestamps floored to the precision, if they are in range then, and ascend without repetition."""
-    if len(sent) <= _FEW:
-        few = list(sent) if precision_us == 1 else [timestamp - timestamp % precision_us for timestamp in sent]
-        ascend = all(map(lt, few, few[1:]))
-        return few if few and ascend and few[0] >= MIN_TIMESTAMP and few[-1] < MAX_TIMESTAMP else None
-    many = np.array(sent, np.int64)
-    in_range = many[0] >= MIN_TIMESTAMP and many[-1] < MAX_TIMESTAMP
-    if precision_us > 1:
-        many -= many % precision_us
-    return many if in_range and (many[1:] > many[:-1]).all() else None  # type: ignore[return-value]
+def _few_texts(raw: bytes, at: int, stop: int) -> tuple[Sequence[str], Sequence[int]]:
+    texts: list[str] = []
+    while at < stop and raw[at] == TEXT:
+        start, at = piece(raw, at + 1, stop)
+        texts.append(raw[start:at].decode())
+    return texts, () if at == stop else _missing(raw, at, stop)
 
 
-def _rows_beside(missing_rows: Sequence[int], row_count: int) -> Rows | None:
-    """The rows that are not missing; None where those are no ascending rows of the batch."""
-    missing = np.array(missing_rows, np.int64)
-    if not (missing[1:] > missing[:-1]).all() or missing[-1] >= row_count:
-        return None
-    return np.delete(np.arange(row_count), missing)
+def _many_texts(raw: bytes, at: int, stop: int) -> tuple[Sequence[str], Sequence[int]]:
+    column = ColumnMessage.FromString(raw[at:stop])
+    fields = [field.number for field, _ in column.ListFields()]
+    if column.ByteSize() != stop - at or fields != _OF_TEXTS[: len(fields)]:
+        raise UnusualError
+    return column.text[:], column.missing_rows
 
 
-def _are_complete(columns: Sequence[_Cells]) -> bool:
-    """Whether no name comes twice, and every row has a value."""
-    if len({name for name, *_ in columns}) < len(columns):
-        return False
-    return any(rows is None for *_, rows in columns)
+def _missing(raw: bytes, at: int, stop: int) -> Sequence[int]:
+    """The missing rows of a column, which are all that is left of it."""
+    if raw[at] != _MISSING:
+        raise UnusualError
+    return _last(raw, at, stop)
+
+
+def _quality(raw: bytes, at: int, end: int, row_count: int) -> Cells:
+    """The quality of all rows, which is all that is left of a batch."""
+    flags = _last(raw, at, end)
+    if raw[at] != _QUALITY or len(flags) != row_count or max(flags) >= 1 << 32:
+        raise UnusualError
+    return QUALITY_SERIES, Kind.INTEGER, [(flag >> 1) ^ -(flag & 1) for flag in flags], None
+
+
+def _last(raw: bytes, at: int, stop: int) -> Sequence[int]:
+    """The numbers of the last field."""
+    start, end = piece(raw, at + 1, stop)
+    if start == end or end != stop:
+        raise UnusualError
+    return varints(raw, start, stop)
+
+
+def _rows_beside(missing_rows: Sequence[int], row_count: int) -> Rows:
+    """The rows that are not missing."""
+    missing = np.array(missing_rows, np.uint64)
+    if missing[-1] >= row_count or not (missing[1:] > missing[:-1]).all():
+        raise UnusualError
+    return np.delete(np.arange(row_count), missing.astype(np.intp))

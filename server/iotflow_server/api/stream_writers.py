@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest
 from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.stream_requests import StreamRequest
 from iotflow_server.stores.stream_writer import StreamWriter
 
 MAX_WRITER_ID_LENGTH: Final = 100
 
 
-def writer_of(request: WriteTelemetryStreamRequest) -> StreamWriter | None:
+def writer_of(request: StreamRequest) -> StreamWriter | None:
     """The writer that the first message of a stream names, if it does.
 
     :raises InvalidRequestError: it cannot be one.
@@ -30,7 +30,7 @@ def writer_of(request: WriteTelemetryStreamRequest) -> StreamWriter | None:
     return StreamWriter(request.writer_id, max(request.attempt, 1))
 
 
-def check_same(request: WriteTelemetryStreamRequest, writer: StreamWriter | None) -> None:
+def check_same(request: StreamRequest, writer: StreamWriter | None) -> None:
     """Return if a later message names no other writer.
 
     :raises InvalidRequestError: it does.

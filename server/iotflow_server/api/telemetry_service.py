@@ -27,7 +27,6 @@ from iotflow_server.api.good_names import GoodNames
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.kept import Answer, KeptAnswers
 from iotflow_server.api.messages import RecordsMessage
-from iotflow_server.api.plain_columns import PlainColumns
 from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort, ResultsPort
 from iotflow_server.api.wire import WireResponse
@@ -60,9 +59,7 @@ class TelemetryService(TelemetryServiceServicer):
         self._writes = writes
         self._kept = KeptAnswers(results, registry)
         self._filters = Filters(registry, settings.max_devices_per_query)
-        names = GoodNames()
-        self._plain_columns = PlainColumns(names, settings.max_text_bytes)
-        self._plain_records = PlainRecords(names)
+        self._plain_records = PlainRecords(GoodNames())
         self._streams: set[WriteStream] = set()
         self._is_draining = False
 
@@ -95,9 +92,7 @@ class TelemetryService(TelemetryServiceServicer):
         if self._is_draining:
             raise DrainingError
         settings = self._settings
-        stream = WriteStream(
-            self._writes, self._plain_columns, settings.max_stream_inflight_bytes, settings.max_message_points
-        )
+        stream = WriteStream(self._writes, settings.max_stream_inflight_bytes, settings.max_message_points)
         self._streams.add(stream)
         try:
             async with aclosing(stream.responses(request_iterator)) as responses:

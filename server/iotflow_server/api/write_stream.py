@@ -7,15 +7,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
-from iotflow.telemetry.v1.telemetry_service_pb2 import (
-    StreamRejection,
-    WriteTelemetryStreamRequest,
-    WriteTelemetryStreamResponse,
-)
+from iotflow.telemetry.v1.telemetry_service_pb2 import StreamRejection, WriteTelemetryStreamResponse
 from iotflow_server.api.encode import precision_message, store_messages
 from iotflow_server.api.invalid import InvalidRequestError
-from iotflow_server.api.messages import ColumnsMessage
-from iotflow_server.api.plain_columns import PlainColumns
+from iotflow_server.api.stream_requests import StreamRequest
 from iotflow_server.api.stream_writers import check_same, writer_of
 from iotflow_server.api.writes import PendingWrite, WriteResult, Writes
 from iotflow_server.ingest.errors import DrainingError
@@ -77,10 +72,9 @@ class WriteStream:
     control holds the client back.
     """
 
-    def __init__(self, writes: Writes, plain: PlainColumns, max_bytes: int, max_points: int) -> None:
+    def __init__(self, writes: Writes, max_bytes: int, max_points: int) -> None:
         self._writes = writes
         self._max_points = max_points
-        self._plain = plain
         self._max_bytes = max_bytes
         self._held = 0
         self._room = asyncio.Event()
@@ -102,7 +96,7 @@ class WriteStream:
             self._reader.cancel()
 
     async def responses(
-        self, requests: AsyncIterator[WriteTelemetryStreamRequest]
+        self, requests: AsyncIterator[StreamRequest]
     ) -> AsyncGenerator[WriteTelemetryStreamResponse, None]:
         """Yield acknowledgements until the client has sent all, or something ends the stream.
 
@@ -130,7 +124,7 @@ class WriteStream:
             # What was not acknowledged will be sent again.
             self._writes.withdraw([message.pending for message in self._messages])
 
-    async def _read(self, requests: AsyncIterator[WriteTelemetryStreamRequest]) -> None:
+    async def _read(self, requests: AsyncIterator[StreamRequest]) -> None:
         try:
             async for request in requests:
                 await self._accept(request)
@@ -138,12 +132,12 @@ class WriteStream:
             self._has_read_all = True
             self._due.set()
 
-    async def _accept(self, request: WriteTelemetryStreamRequest) -> None:
+    async def _accept(self, request: StreamRequest) -> None:
         if request.sequence <= self._sequence:
             fault = f"{request.sequence} follows {self._sequence}: each message needs a greater sequence, from 1 on"
             raise InvalidRequestError(("sequence", fault))
         await self._identify(request)
-        message = ColumnsMessage(request.batches, request.ByteSize(), self._plain)
+        message = request.message
         # A value takes a byte at least, so that most messages need not be counted.
         if message.nbytes > self._max_points and (count := message.value_count) > self._max_points:
             limit = f"at most {self._max_points} are taken (IOTFLOW_MAX_MESSAGE_POINTS): send several messages"
@@ -156,7 +150,7 @@ class WriteStream:
         self._unsettled += 1
         outcome.add_done_callback(self._settled)
 
-    async def _identify(self, request: WriteTelemetryStreamRequest) -> None:
+    async def _identify(self, request: StreamRequest) -> None:
         if self._sequence:
             check_same(request, self._writer)
             return

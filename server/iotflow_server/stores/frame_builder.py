@@ -14,12 +14,13 @@ from iotflow_server.stores.stream_writer import StreamWriter
 
 #: Sequences shorter than that on average are joined as lists: an array costs more to make than so many items.
 _SHORT: Final = 32
+_VIEWS: Final = {memoryview}
 
 
 class FrameBuilder:
     """Gathers values as they come, and makes arrays of them only at the end: a small batch costs no arrays.
 
-    Sequences may be lists, arrays, or the repeated fields of a message; they must not change until :meth:`build`.
+    Sequences may be lists, arrays, or views of the bytes of a message; they must not change until :meth:`build`.
     """
 
     def __init__(self) -> None:
@@ -94,6 +95,8 @@ class _Cells:
 def _joined(parts: Sequence[Sequence[Any]], total: int, dtype: np.dtype[Any]) -> Values:
     if dtype.hasobject:
         return np.fromiter(chain.from_iterable(parts), dtype, total)
+    if set(map(type, parts)) == _VIEWS:
+        return np.frombuffer(bytearray().join(parts), dtype)  # type: ignore[arg-type]  # all are views
     if total < _SHORT * len(parts):
         return np.array(list(chain.from_iterable(parts)), dtype)
     return np.concatenate([np.asarray(part, dtype) for part in parts]) if parts else np.empty(0, dtype)

@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest
 from iotflow.telemetry.v1.value_pb2 import Column as ColumnMessage
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch, TelemetryRecord, Value
 from iotflow_server.api.decode_columns import DecodedColumns
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import DecodingRules
 from iotflow_server.api.good_names import GoodNames
-from iotflow_server.api.plain_columns import PlainColumns
+from iotflow_server.api.messages import PlainColumnsMessage
+from iotflow_server.api.plain_columns import PlainRules
 from iotflow_server.api.plain_records import PlainRecords
+from iotflow_server.api.stream_requests import StreamRequest, StreamRequests
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
@@ -48,7 +52,7 @@ def columns(draw: st.DrawFn, rows: int) -> ColumnMessage:
 
 @st.composite
 def batches(draw: st.DrawFn) -> ColumnBatch:
-    rows = draw(st.integers(0, 4) | st.just(20))
+    rows = draw(st.integers(0, 4) | st.sampled_from([20, 70]))
     ascending = draw(st.integers(0, 3))
     moment = st.just([10 * n for n in range(rows)]) if ascending else st.lists(moments, min_size=rows, max_size=rows)
     return ColumnBatch(
@@ -97,16 +101,66 @@ def shown(batches: Sequence[Batch]) -> list[Any]:
     ]
 
 
-@given(st.lists(batches(), max_size=3), st.sampled_from([1, 1000]))
-def test_plain_columns_are_what_careful_decoding_makes(messages: list[ColumnBatch], precision_us: int) -> None:
-    frame = FrameBuilder()
-    points = PlainColumns(GoodNames(), LIMIT).add(messages, precision_us, frame)
-    decoded = DecodedColumns(messages, DecodingRules(precision_us, LIMIT))
+def requests_of(messages: Sequence[ColumnBatch]) -> st.SearchStrategy[WriteTelemetryStreamRequest]:
+    return st.builds(
+        WriteTelemetryStreamRequest,
+        sequence=st.integers(0, 300),
+        batches=st.just(messages),
+        writer_id=st.sampled_from(["", "gateway"]),
+        attempt=st.integers(-1, 3),
+    )
+
+
+requests = st.lists(batches(), max_size=3).flatmap(requests_of)
+
+
+def parsed(raw: bytes) -> StreamRequest:
+    return StreamRequests(PlainRules(LIMIT)).parse(raw)
+
+
+def is_alike(request: StreamRequest, sent: WriteTelemetryStreamRequest, precision_us: int) -> bool:
+    """See that a request is what protobuf's parser reads, and return whether it was plain."""
+    assert (request.sequence, request.writer_id, request.attempt) == (sent.sequence, sent.writer_id, sent.attempt)
+    frame, rules = FrameBuilder(), DecodingRules(precision_us, LIMIT)
+    points = request.message.add_plain(frame, rules)
+    decoded = DecodedColumns(sent.batches, rules)
+    assert shown(request.message.decode(rules).batches) == shown(decoded.batches)
     if points is None:
         assert len(frame) == 0
-        return
+        return False
     assert (decoded.rejections, decoded.points) == ([], points)
     assert shown(frame.build()) == shown(decoded.batches)
+    assert request.message.devices == {batch.device_id for batch in decoded.batches}
+    return True
+
+
+@given(requests, st.sampled_from([1, 1000]))
+def test_plain_columns_are_what_careful_decoding_makes(sent: WriteTelemetryStreamRequest, precision_us: int) -> None:
+    is_alike(parsed(sent.SerializeToString()), sent, precision_us)
+
+
+@given(requests, st.data())
+def test_changed_bytes_are_read_as_protobuf_does(sent: WriteTelemetryStreamRequest, data: st.DataObject) -> None:
+    raw = bytearray(sent.SerializeToString())
+    for _ in range(data.draw(st.integers(1, 3))):
+        first, last = sorted((data.draw(st.integers(0, len(raw))), data.draw(st.integers(0, len(raw)))))
+        raw[first : data.draw(st.sampled_from([first, first + 1, last]))] = data.draw(st.binary(max_size=2))
+    try:
+        expected = WriteTelemetryStreamRequest.FromString(bytes(raw))
+    except DecodeError:
+        with pytest.raises(DecodeError):
+            parsed(bytes(raw))
+    else:
+        is_alike(parsed(bytes(raw)), expected, 1)
+
+
+@given(requests, requests)
+def test_requests_of_pieces_are_read_as_protobuf_does(
+    one: WriteTelemetryStreamRequest, other: WriteTelemetryStreamRequest
+) -> None:
+    # Of two encodings behind each other the fields of the second win, or are added.
+    raw = one.SerializeToString() + other.SerializeToString()
+    is_alike(parsed(raw), WriteTelemetryStreamRequest.FromString(raw), 1)
 
 
 @given(st.lists(records(), max_size=5))
@@ -134,6 +188,7 @@ def test_what_fleets_send_is_plain(rows: int, missing: list[int]) -> None:
         metadata=[ColumnMessage(name="firmware", text=["1.2"] * rows)],
         quality_flags=[3] * rows,
     )
-    is_plain = PlainColumns(GoodNames(), 1000).add([message], 1, FrameBuilder()) is not None
+    sent = WriteTelemetryStreamRequest(sequence=1, batches=[message, message], writer_id="gateway", attempt=2)
+    request = parsed(sent.SerializeToString())
     # A column without values is not.
-    assert is_plain == (rows > len(missing))
+    assert is_alike(request, sent, 1) == isinstance(request.message, PlainColumnsMessage) == (rows > len(missing))

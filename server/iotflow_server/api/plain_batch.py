@@ -1,0 +1,67 @@
+"""A batch as it was found in the bytes of its request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import lt
+from typing import Any, Final
+
+import numpy as np
+
+from iotflow_server.stores.batch import QUALITY_SERIES, Kind, Rows
+from iotflow_server.stores.frame_builder import FrameBuilder
+from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
+
+#: So few timestamps are looked at faster one by one.
+_FEW: Final = 64
+
+#: Series, kind, values, and their rows where some have none.
+Cells = tuple[str, Kind, Sequence[Any], Rows | None]
+
+
+class PlainBatch:
+    """Rows of a device: its measurements, and facts about them (metadata and quality)."""
+
+    __slots__ = ("_columns", "_facts", "_sent", "device_id")
+
+    def __init__(self, device_id: int, sent: memoryview, columns: Sequence[Cells], facts: Sequence[Cells]) -> None:
+        self.device_id = device_id
+        self._sent = sent
+        self._columns = columns
+        self._facts = facts
+
+    @property
+    def value_count(self) -> int:
+        """Values in it, of metadata too."""
+        return sum(len(values) for name, _, values, _ in (*self._columns, *self._facts) if name != QUALITY_SERIES)
+
+    def timestamps(self, precision_us: int) -> Sequence[int] | None:
+        """Floored to the precision, if they are in range then, and ascend without repetition."""
+        return (_few if len(self._sent) <= _FEW else _many)(self._sent, precision_us)
+
+    def add_to(self, frame: FrameBuilder, timestamps: Sequence[int]) -> int:
+        """Add it with these timestamps, and return how many points it has."""
+        frame.begin(self.device_id, timestamps)
+        points = 0
+        for name, kind, values, rows in self._columns:
+            frame.add(name, kind, values, rows)
+            points += len(values)
+        for fact in self._facts:
+            frame.add(*fact)
+        return points
+
+
+def _few(sent: memoryview, precision_us: int) -> Sequence[int] | None:
+    sent_ones: list[int] = sent.tolist()
+    few = sent_ones if precision_us == 1 else [timestamp - timestamp % precision_us for timestamp in sent_ones]
+    if few[0] < MIN_TIMESTAMP or few[-1] >= MAX_TIMESTAMP or not all(map(lt, few, few[1:])):
+        return None
+    return sent if few is sent_ones else few
+
+
+def _many(sent: memoryview, precision_us: int) -> Sequence[int] | None:
+    many = np.frombuffer(sent, np.int64)
+    is_in_range = many[0] >= MIN_TIMESTAMP and many[-1] < MAX_TIMESTAMP
+    if precision_us > 1:
+        many = many - many % precision_us
+    return many if is_in_range and (many[1:] > many[:-1]).all() else None  # type: ignore[return-value]
