@@ -16,6 +16,7 @@ from iotflow_server.migration.fleet_sql import CHANNEL
 from iotflow_server.migration.position import Position, PositionFile
 from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.migration.repairer import Repairer
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.router import Router
 from iotflow_server.routing.stance import Stance
 from iotflow_server.stores.errors import StoreError, StoreUnavailableError
@@ -63,6 +64,7 @@ class FleetAgent:
         self._name = name
         self._patience = patience_seconds
         self._is_known = False
+        self._may_be_alone = False
         self._confirmed = -1
         self._wake = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -82,7 +84,6 @@ class FleetAgent:
         except StoreUnavailableError:
             if self._router.phase.reads_from(StoreName.POSTGRES):
                 raise
-            self._permit_repair()
         self._task = asyncio.create_task(self._run(pool), name="fleet")
 
     async def stop(self) -> None:
@@ -100,7 +101,8 @@ class FleetAgent:
         async with self._ticking:
             if not self._is_known:
                 await self._join()
-            found = await self._fleet.beat(self.instance_id, self._figures.pulse(self.state))
+            told_alone = self._may_be_alone
+            found = await self._fleet.beat(self.instance_id, self._figures.pulse(self.state, alone=told_alone))
             if found is None:
                 self._is_known = False
                 await self._join()
@@ -108,7 +110,8 @@ class FleetAgent:
             await self._follow(found)
             await self._confirm()
             await self._drive()
-            await self._figures.look()
+            if await self._figures.look():
+                self._look_round(found, told_alone=told_alone)
 
     def wake(self) -> None:
         """Look at once."""
@@ -122,6 +125,7 @@ class FleetAgent:
     async def _join(self) -> None:
         """Register. An instance that somebody has removed learns where the fleet stands before it writes again."""
         async with self._quiesced():
+            self._router.company, self._may_be_alone = Company.STRANGERS, False
             before = self._file.read()
             state, was_known = await self._fleet.join(self.instance_id, self._name)
             if not was_known and before is not None and before.revision > 0 and not before.left:
@@ -146,8 +150,20 @@ class FleetAgent:
         else:
             # The same, only older.
             self.state = found
-        self._router.is_alone = found.members == 1
+        if found.members > 1 and self._router.company is Company.NOBODY:
+            self._router.company = Company.STRANGERS
         await self._tell_moved()
+
+    def _look_round(self, found: FleetState, *, told_alone: bool) -> None:
+        """Act as alone only when that was told before the others were counted: who joins after that has read it."""
+        is_alone = found.members == 1
+        if is_alone and told_alone:
+            self._router.company = Company.NOBODY
+        else:
+            self._router.company = Company.OTHERS if self._figures.are_known else Company.STRANGERS
+        if is_alone is not told_alone:
+            self._wake.set()
+        self._may_be_alone = is_alone
 
     async def _act_by(self, state: FleetState) -> None:
         """Change the stance. No write is under way, and none that was given up on comes through later."""
@@ -226,7 +242,7 @@ class FleetAgent:
 
     async def _say_goodbye(self) -> None:
         dirt = self._dirty.local.dirt()
-        await self._fleet.stop(self.instance_id, self._figures.pulse(self.state))
+        await self._fleet.stop(self.instance_id, self._figures.pulse(self.state, alone=False))
         if self.state.phase.reads_from(StoreName.POSTGRES) and not any(each.ranges for each in dirt.values()):
             # It cannot start again without PostgreSQL, which then tells it the phase.
             await asyncio.to_thread(self._file.write, Position(self.state.epoch, 0, self.state.stance, left=True))

@@ -17,21 +17,21 @@ class DirtyRanges:
     """Implements :class:`routing.dirty.DirtyLog`.
 
     What PostgreSQL may lack is kept on local disk, for it may be away. What IoTDB may lack is kept in PostgreSQL, where
-    it outlives the instance, and on local disk only where PostgreSQL does not take it, or where a transition may still
-    be undone: others would repair it in the wrong direction while this instance has not heard of that.
+    it outlives the instance, and on local disk only where PostgreSQL does not take it, or where only this instance may
+    repair it. While a transition may be undone others would do so in the wrong direction, if this one hears of it late.
     """
 
     def __init__(self, local: DirtyJournal, shared: PostgresDirty) -> None:
         self.local = local
         self.shared = shared
 
-    async def add(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_revocable: bool = False) -> None:
+    async def add(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_own: bool = False) -> None:
         """Return once ranges that cover these are durable, widened to multiples of the grain."""
-        await self.add_exactly(store, [widened(dirty) for dirty in ranges], is_revocable=is_revocable)
+        await self.add_exactly(store, [widened(dirty) for dirty in ranges], is_own=is_own)
 
-    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_revocable: bool = False) -> None:
+    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_own: bool = False) -> None:
         """Return once the ranges are durable."""
-        if store is StoreName.IOTDB and not is_revocable:
+        if store is StoreName.IOTDB and not is_own:
             with suppress(StoreUnavailableError):
                 await self.shared.add(store, ranges)
                 return

@@ -126,6 +126,8 @@ class Instance:
     silent_seconds: float
     confirmed: int
     stopped: bool
+    #: It may believe to be the only one.
+    alone: bool
     epoch: int
     #: None where no transition is under way.
     step: Step | None

@@ -49,11 +49,16 @@ class FleetFigures:
         self._others = tuple(each for each in instances if each.id != self._instance_id)
         return instances
 
-    def pulse(self, state: FleetState) -> Pulse:
-        """What this instance tells while it acts by a state."""
+    @property
+    def are_known(self) -> bool:
+        """Whether all others that were heard of lately know that they are not alone."""
+        return not any(each.alone and not self._is_silent(each) for each in self._others)
+
+    def pulse(self, state: FleetState, *, alone: bool) -> Pulse:
+        """What this instance tells while it acts by a state. ``alone``: it may act as the only one."""
         moving = state.under_way
         stores = {store: self._own(store) for store in StoreName}
-        return Pulse(state.epoch, "" if moving is None else moving.step.value, stores)
+        return Pulse(state.epoch, "" if moving is None else moving.step.value, alone, stores)
 
     def of(self, store: StoreName) -> StoreFigures:
         """The figures of a store, over all instances and with what they share."""
@@ -76,6 +81,9 @@ class FleetFigures:
 
     def _heard(self, other: Instance, store: StoreName) -> StoreFigures:
         told = other.stores[store]
-        if other.stopped or other.silent_seconds > self._silence:
+        if self._is_silent(other):
             return StoreFigures(told.dirt)
         return told
+
+    def _is_silent(self, other: Instance) -> bool:
+        return other.stopped or other.silent_seconds > self._silence

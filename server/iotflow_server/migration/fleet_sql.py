@@ -30,20 +30,20 @@ SELECT coalesce(max(epoch), 0) + 1 FROM migration_phase WHERE phase = 'PREPARATI
 #: Of a row that was there the inserting transaction is not the last that has changed it.
 JOIN: Final = """
 INSERT INTO instances AS known (instance_id, name) VALUES ($1, $2)
-ON CONFLICT (instance_id) DO UPDATE SET name = $2, started_at = now(), heard_at = now(), stopped = false
+ON CONFLICT (instance_id) DO UPDATE SET name = $2, started_at = now(), heard_at = now(), stopped = false, alone = false
 RETURNING xmax <> 0
 """
-#: $8 are stores, and what follows are the figures of each; returns whether the instance is known.
+#: $9 are stores, and what follows are the figures of each; returns whether the instance is known.
 BEAT: Final = """
 WITH heard AS (
     UPDATE instances SET heard_at = now(), dirty_iotdb = $2, lag_iotdb = $3,
-        dirty_postgres = $4, lag_postgres = $5, epoch = $6, step = $7, stopped = false
+        dirty_postgres = $4, lag_postgres = $5, epoch = $6, step = $7, alone = $8, stopped = false
     WHERE instance_id = $1 RETURNING instance_id
 ), told AS (
     INSERT INTO instance_stores AS known
     SELECT heard.instance_id, of_store.*
-    FROM heard CROSS JOIN unnest($8::text[], $9::bigint[], $10::bigint[], $11::float8[], $12::float8[], $13::float8[],
-        $14::float8[]) AS of_store
+    FROM heard CROSS JOIN unnest($9::text[], $10::bigint[], $11::bigint[], $12::float8[], $13::float8[], $14::float8[],
+        $15::float8[]) AS of_store
     ON CONFLICT (instance_id, store) DO UPDATE SET dirty_points = excluded.dirty_points,
         repaired_points = excluded.repaired_points, points_per_second = excluded.points_per_second,
         reads_per_second = excluded.reads_per_second, write_p95_seconds = excluded.write_p95_seconds,
@@ -61,7 +61,7 @@ STOP: Final = "UPDATE instances SET stopped = true WHERE instance_id = $1"
 LEAVE: Final = "DELETE FROM instances WHERE instance_id = $1"
 _INSTANCE: Final = """
 SELECT instance_id, name, started_at, confirmed, dirty_iotdb, lag_iotdb, dirty_postgres, lag_postgres, stopped,
-    epoch, step,
+    epoch, step, alone,
     ARRAY(SELECT told FROM instance_stores AS told WHERE told.instance_id = instances.instance_id) AS stores,
     extract(epoch FROM clock_timestamp() - heard_at)::float8 AS silent_seconds
 FROM instances

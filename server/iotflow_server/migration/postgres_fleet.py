@@ -203,6 +203,7 @@ def _instance(row: Any) -> Instance:
         silent_seconds=row["silent_seconds"],
         confirmed=row["confirmed"],
         stopped=row["stopped"],
+        alone=row["alone"],
         epoch=row["epoch"],
         step=Step(row["step"]) if row["step"] else None,
         stores=_stores(row),
@@ -228,7 +229,7 @@ def _told(pulse: Pulse) -> Iterator[Any]:
     for store in (StoreName.IOTDB, StoreName.POSTGRES):
         dirt = pulse.stores[store].dirt
         yield from (dirt.ranges, dirt.lag_seconds)
-    yield from (pulse.epoch, pulse.step)
+    yield from (pulse.epoch, pulse.step, pulse.alone)
     yield [store.value for store in pulse.stores]
     told = list(pulse.stores.values())
     yield [each.dirt.points for each in told]

@@ -28,9 +28,11 @@ def summed(parts: Iterable[StoreFigures]) -> StoreFigures:
 class Pulse:
     """``epoch`` and ``step`` are those that the instance acts by; the step is empty where no transition is under way.
 
-    ``stores``: what is dirty is what the instance has on its own disk, and points that it noted beyond.
+    ``alone``: it may act as the only one. ``stores``: what is dirty is what it has on its own disk, and points that it
+    noted beyond.
     """
 
     epoch: int
     step: str
+    alone: bool
     stores: Mapping[StoreName, StoreFigures]

@@ -30,16 +30,16 @@ class DirtyRange:
 class DirtyLog(Protocol):
     """Remembers dirty ranges; what was added survives the process.
 
-    ``is_revocable``: the ranges are the other store's after all where the transition under way is undone.
+    ``is_own``: only this instance may repair them, since others may not know yet what it knows of the fleet.
     """
 
-    async def add(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_revocable: bool = False) -> None:
+    async def add(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_own: bool = False) -> None:
         """Return once the ranges are durable, or others that cover them. ``store`` is the one that may lack or differ.
 
         For trouble that lasts: what is written next is likely to be covered already.
         """
 
-    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_revocable: bool = False) -> None:
+    async def add_exactly(self, store: StoreName, ranges: Sequence[DirtyRange], *, is_own: bool = False) -> None:
         """The same, for what happens now and then: nothing else is compared for it."""
 
 

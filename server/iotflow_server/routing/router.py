@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Final, Protocol
 
 from iotflow_server.routing.admission import admit
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.dirty import DirtyLog, DirtyRange, ranges_of, ranges_selected
 from iotflow_server.routing.in_flight import InFlight, Spans
 from iotflow_server.routing.outcome import WriteOutcome
@@ -62,8 +63,8 @@ class Router:
         patience_seconds: float,
     ) -> None:
         self.stance = stance
-        #: Whether no other instance writes to the stores.
-        self.is_alone = False
+        #: Who else writes to the stores.
+        self.company = Company.STRANGERS
         self._is_primary_well = True
         self._locks = locks
         self._stores = stores
@@ -110,8 +111,8 @@ class Router:
             return WriteOutcome(self.write_targets, refusals, self.time_precision_us)
         frame = Frame.of(admitted).resolved()
         contested: set[int] = set()
-        was_alone, begin = self.is_alone, time.monotonic()
-        is_watched = self.secondary() is not None and not was_alone
+        company, begin = self.company, time.monotonic()
+        is_watched = self.secondary() is not None and company is not Company.NOBODY
 
         async def write(store: TelemetryStore, permission: Permission | None) -> None:
             if permission is not None and not self._is_primary_well:
@@ -122,15 +123,15 @@ class Router:
         async with self._marked(lambda: self._in_flight.writing(Spans.of(frame))):
             stored_in = await self._both(write, lambda: ranges_of(frame))
             # Others may have been there at its begin alone: who has ended in good order goes at once.
-            if len(stored_in) > 1 and not (was_alone and self.is_alone):
-                is_unknown = not is_watched or time.monotonic() - begin > SLOW_SECONDS
-                crossed = [batch for batch in frame if is_unknown or batch.device_id in contested]
-                await self._note_crossing(ranges_of(crossed))
+            if len(stored_in) > 1 and not (company is self.company is Company.NOBODY):
+                is_known = company is Company.OTHERS and is_watched and time.monotonic() - begin <= SLOW_SECONDS
+                crossed = [batch for batch in frame if not is_known or batch.device_id in contested]
+                await self._note_crossing(ranges_of(crossed), company)
         return WriteOutcome(stored_in, refusals, self.time_precision_us)
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
         """Delete from the stores of the phase; return those that have done it."""
-        ranges, was_alone = ranges_selected(selection), self.is_alone
+        ranges, company = ranges_selected(selection), self.company
 
         async def delete(store: TelemetryStore, permission: Permission | None) -> None:
             if permission is not None:
@@ -144,9 +145,9 @@ class Router:
             self._keep_copies_away(selection) as is_safe,
         ):
             stored_in = await self._both(delete, lambda: ranges)
-            if not (is_safe and was_alone and self.is_alone):
+            if not (is_safe and company is self.company is Company.NOBODY):
                 # A copy, or a write through another instance, may come between both deletes.
-                await self._note_crossing(ranges)
+                await self._note_crossing(ranges, company)
         return stored_in
 
     def _marked(self, marked: Callable[[], AbstractAsyncContextManager[None]]) -> AbstractAsyncContextManager[None]:
@@ -192,14 +193,16 @@ class Router:
             secondary.when_ended(beside, lambda: self._note_doubt(ranges()))
         return False
 
-    async def _note_crossing(self, ranges: list[DirtyRange]) -> None:
+    async def _note_crossing(self, ranges: list[DirtyRange], company: Company) -> None:
         """Note that others may have written the same points meanwhile, in another order to each store."""
         if ranges and self.stance.doubtful is not None:
-            await self._dirty.add_exactly(self.stance.doubtful, ranges, is_revocable=self.stance.is_turning)
+            # Who believes to be alone would compare it before its own half has come.
+            is_own = self.stance.is_turning or company is Company.STRANGERS
+            await self._dirty.add_exactly(self.stance.doubtful, ranges, is_own=is_own)
 
     async def _note_doubt(self, ranges: list[DirtyRange]) -> None:
         if self.stance.doubtful is not None:
-            await self._dirty.add(self.stance.doubtful, ranges, is_revocable=self.stance.is_turning)
+            await self._dirty.add(self.stance.doubtful, ranges, is_own=self.stance.is_turning)
 
     @asynccontextmanager
     async def _keep_copies_away(self, selection: Selection) -> AsyncIterator[bool]:

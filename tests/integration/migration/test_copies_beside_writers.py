@@ -19,6 +19,7 @@ from iotflow_server.migration.postgres_dirty import PostgresDirty
 from iotflow_server.migration.repair_pace import RepairPace
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.migration.sync import sync_step
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.router import Router
 from iotflow_server.routing.stance import Stance
 from iotflow_server.stores.iotdb.store import IotdbStore
@@ -63,7 +64,7 @@ class Bed:
 
     def router(self, program: Program, stores: dict[StoreName, TelemetryStore]) -> Router:
         router = Router(Stance(program.phase), stores, self.dirty, self.locks, self.marks, 60.0)
-        router.is_alone = len(program.writers) == 1
+        router.company = Company.NOBODY if len(program.writers) == 1 else Company.OTHERS
         return router
 
     async def content(self, store: StoreName, device: int) -> Points:

@@ -12,6 +12,7 @@ from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.in_flight.marks import WritesInFlight
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.postgres_dirty import PostgresDirty
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
 from iotflow_server.routing.stance import Stance
@@ -40,7 +41,9 @@ async def router(
     marks = WritesInFlight(tmp_path / "in-flight.sqlite")
     dirty = DirtyRanges(journal, PostgresDirty(postgres_store.pool, "here", 100))
     stores = {store.name: store for store in (iotdb_store, postgres_store)}
-    yield Router(Stance(Phase.DUAL_WRITE), stores, dirty, DeviceLocks(postgres_store.pool), marks, 60.0)
+    router = Router(Stance(Phase.DUAL_WRITE), stores, dirty, DeviceLocks(postgres_store.pool), marks, 60.0)
+    router.company = Company.OTHERS
+    yield router
     await marks.stop()
     marks.close()
 
@@ -86,7 +89,7 @@ async def test_all_of_a_slow_write_may_have_crossed(
 
 
 async def test_who_is_alone_crosses_nobody(router: Router, journal: DirtyJournal) -> None:
-    router.is_alone = True
+    router.company = Company.NOBODY
     for value in (1.0, 2.0):
         await router.write([point(1, T0, "x", value)])
     await router.delete(Selection((1,), None, TimeRange(T0, T0 + MS)))
@@ -96,12 +99,12 @@ async def test_who_is_alone_crosses_nobody(router: Router, journal: DirtyJournal
 async def test_who_is_alone_no_more_does_not_know_what_crossed(
     router: Router, journal: DirtyJournal, postgres_store: PostgresStore
 ) -> None:
-    router.is_alone = True
+    router.company = Company.NOBODY
     async with postgres_store.pool.connection() as connection, connection.transaction():
         await connection.execute("LOCK TABLE telemetry_data IN SHARE MODE")
         write = asyncio.create_task(router.write([point(1, T0, "x", 1.0)]))
         await asyncio.sleep(0.2)
-        router.is_alone = False
+        router.company = Company.OTHERS
     await write
     assert await _noted(journal) == [(1, TimeRange(T0, T0 + 1))]
 
@@ -115,6 +118,6 @@ async def test_who_is_alone_only_in_the_end_may_have_crossed_before(
         write = asyncio.create_task(router.write([point(1, T0, "x", 2.0)]))
         delete = asyncio.create_task(router.delete(Selection((2,), None, TimeRange(T0, T0 + MS))))
         await asyncio.sleep(0.2)
-        router.is_alone = True
+        router.company = Company.NOBODY
     await asyncio.gather(write, delete)
     assert set(await _noted(journal)) == {(1, TimeRange(T0, T0 + 1)), (2, TimeRange(T0, T0 + MS))}

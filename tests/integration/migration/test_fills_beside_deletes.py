@@ -15,6 +15,7 @@ from iotflow_server.migration.postgres_dirty import PostgresDirty
 from iotflow_server.migration.repair_pace import RepairPace
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.observability.metrics import Metrics
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
@@ -66,7 +67,7 @@ async def test_what_is_deleted_while_it_is_filled_in_stays_deleted(
     dirty = DirtyRanges(journal, PostgresDirty(postgres_store.pool, "here", 100))
     locks = DeviceLocks(postgres_store.pool)
     router = Router(Stance(phase), stores, dirty, locks, marks, 60.0)
-    router.is_alone = True
+    router.company = Company.NOBODY
     await journal.add(phase.primary, [DirtyRange(1, RANGE)])
     repairer = Repairer(
         router, journal, dirty.shared, locks, RepairPace(0, lambda: "", lambda: True), lambda _, __: None

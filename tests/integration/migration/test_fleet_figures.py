@@ -42,7 +42,7 @@ class Member:
         """Tell the fleet."""
         state = await self._fleet.state()
         assert state is not None
-        assert await self._fleet.beat(self.name, self.figures.pulse(state)) is not None
+        assert await self._fleet.beat(self.name, self.figures.pulse(state, alone=False)) is not None
 
     async def note(self, store: StoreName, device_id: int, points: int, hour: int = 0) -> None:
         """Note that a store may lack points."""

@@ -16,6 +16,7 @@ from iotflow_server.migration.postgres_dirty import PostgresDirty
 from iotflow_server.migration.repair_pace import RepairPace
 from iotflow_server.migration.repairer import Repairer
 from iotflow_server.observability.metrics import Metrics
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import SLOW_SECONDS, Router
 from iotflow_server.routing.stance import Stance
@@ -75,6 +76,7 @@ class Two:
             stance, {**self._stores, self.late.name: self.late}, self.dirty[0], locks, self.marks[0], 60.0
         )
         self.other = Router(stance, self._stores, self.dirty[1], locks, self.marks[1], 60.0)
+        self.one.company = self.other.company = Company.OTHERS
         pace = RepairPace(0, lambda: "", lambda: True)
         self._repairers = [
             Repairer(router, dirty.local, dirty.shared, locks, pace, lambda _, __: None)
@@ -141,6 +143,16 @@ async def test_a_late_half_does_not_undo_what_another_instance_wrote(
 ) -> None:
     two = await in_phase(Phase.READ_POSTGRES)
     await _late_beside(two, seconds, lambda: two.other.write([point(DEVICE, T0, "x", 2.0)]))
+
+
+@pytest.mark.parametrize(("one", "other"), [(Company.NOBODY, Company.STRANGERS), (Company.STRANGERS, Company.NOBODY)])
+async def test_a_late_half_crosses_with_who_does_not_know_yet_that_it_is_not_alone(
+    in_phase: Callable[[Phase], Awaitable[Two]], one: Company, other: Company
+) -> None:
+    two = await in_phase(Phase.READ_POSTGRES)
+    two.one.company, two.other.company = one, other
+    # It is heard of within a second.
+    await _late_beside(two, 1.0, lambda: two.other.write([point(DEVICE, T0, "x", 2.0)]))
 
 
 @late

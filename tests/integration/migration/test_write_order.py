@@ -13,6 +13,7 @@ from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.in_flight.marks import WritesInFlight
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.postgres_dirty import PostgresDirty
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import Router
 from iotflow_server.routing.stance import Stance
@@ -58,6 +59,7 @@ async def test_a_write_is_seen_in_the_secondary_no_earlier_than_in_the_primary(
     locks, marks = DeviceLocks(postgres_store.pool), WritesInFlight(tmp_path / "in-flight.sqlite")
     dirty = DirtyRanges(journal, PostgresDirty(postgres_store.pool, "here", 100))
     router = Router(Stance(Phase.DUAL_WRITE), stores, dirty, locks, marks, 60.0)
+    router.company = Company.NOBODY
     await router.write([point(1, T0, "x", 0.0)])
 
     async def begin(timestamp: int) -> asyncio.Task[object]:

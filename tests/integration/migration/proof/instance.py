@@ -19,6 +19,7 @@ from iotflow_server.config import Settings
 from iotflow_server.migration import controller
 from iotflow_server.observability.logs import configure_logging
 from iotflow_server.observability.metrics import Metrics
+from iotflow_server.routing.company import Company
 from iotflow_server.routing.stance import Stance
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.frame_builder import FrameBuilder
@@ -58,6 +59,7 @@ class Seen:
     epoch: int
     revision: int
     stance: Stance
+    company: Company
     dirty: dict[StoreName, int]
 
 
@@ -172,7 +174,8 @@ class Instance:
         """What it acts by."""
         state, dirt = self._member.agent.state, self._core.dirty.local.dirt()
         dirty = {store: dirt[store].ranges for store in StoreName}
-        return Seen(self._member.agent.instance_id, state.epoch, state.revision, self._core.router.stance, dirty)
+        router = self._core.router
+        return Seen(self._member.agent.instance_id, state.epoch, state.revision, router.stance, router.company, dirty)
 
 
 class _Points:
