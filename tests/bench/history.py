@@ -81,7 +81,7 @@ def history_bed(folder: Path, history: History) -> Iterator[Bed]:
         if not (database / _DENSE_MADE).exists():
             asyncio.run(_make_dense(postgres.dsn, history))
             (database / _DENSE_MADE).touch()
-        asyncio.run(_refresh(postgres.dsn))
+        asyncio.run(_get_ready(postgres.dsn, history))
         with running_service(folder / "service", {"IOTFLOW_POSTGRES_DSN": postgres.dsn}) as service:
             yield Bed(postgres, service)
 
@@ -94,12 +94,6 @@ async def _make(dsn: str, history: History) -> None:
     work = iter([(row, device) for row in firsts for device in range(1, history.devices + 1, _BATCH_DEVICES)])
     await asyncio.gather(*(_write(store, work, history) for _ in range(_WRITERS)))
     async with store.pool.connection() as connection:
-        await connection.execute(
-            "INSERT INTO devices (device_id, user_id) SELECT device, (device - 1) / $2 + 1 "
-            "FROM generate_series(1, $1::integer) AS device ON CONFLICT DO NOTHING",
-            history.devices,
-            DEVICES_PER_USER,
-        )
         await connection.execute("VACUUM (ANALYZE) telemetry_data", timeout=600)
         await connection.execute("VACUUM (ANALYZE) telemetry_series", timeout=600)
     await store.close()
@@ -118,10 +112,17 @@ async def _make_dense(dsn: str, history: History) -> None:
     await store.close()
 
 
-async def _refresh(dsn: str) -> None:
-    """Compute figures of hours, lest the service does while it is measured."""
+async def _get_ready(dsn: str, history: History) -> None:
+    """Register all devices, and compute figures of hours, lest the service does while it is measured."""
     store = PostgresStore(dsn, 1, 600.0, _user_of)
     await store.open()
+    async with store.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO devices (device_id, user_id) SELECT device, (device - 1) / $2 + 1 "
+            "FROM generate_series(1, $1::integer) AS device ON CONFLICT DO NOTHING",
+            history.dense_devices[-1],
+            DEVICES_PER_USER,
+        )
     await refresh(store)
     await store.close()
 

@@ -25,7 +25,7 @@ import numpy as np
 from iotflow_server.stores.batch import Batch
 from tests.bench.fleet import MEASUREMENTS, Fleet
 from tests.bench.limits.pgwire import RawConnection, copy, execute, prepare, query
-from tests.bench.limits.rows import COLUMNS, EPOCH_SHIFT, TABLE, in_chunks, payload
+from tests.bench.limits.rows import COLUMNS, EPOCH_SHIFT, NEWER, TABLE, in_chunks, payload
 from tests.bench.run import Run, cpu_seconds
 
 _NAME: Final = "remove"
@@ -48,7 +48,7 @@ class OverwriteLoad:
 
     def __init__(self, socket_folder: Path, fleet: Fleet, connections: int) -> None:
         self._fleet = fleet
-        self._connections = [RawConnection(socket_folder) for _ in range(connections)]
+        self._connections = [RawConnection(socket_folder, settings=NEWER) for _ in range(connections)]
         self._chunks: list[list[bytes]] = []
         for connection in self._connections:
             for statement in (*map(query, _SETTINGS), prepare(_NAME, _DELETE)):
