@@ -121,15 +121,17 @@ class Repairer:
             await self._pace.rest()
 
     async def _repair_one(self) -> bool:
-        """Claim a range, and repair one that was held or a part of it; return whether there was something to do."""
+        """Repair a range that was held, or a part of it; return whether there was something to do."""
         secondary = self._router.secondary()
         if secondary is None or (not secondary.is_well and not await secondary.probe()):
             return False
         await secondary.stragglers_ended()
-        has_claimed = len(self._held) < _MOST_HELD and await self._claim()
+        # Not before: what is noted while others are held joins what lies near it, and is compared once.
+        if not self._held:
+            await self._claim_all()
         held = self._next()
         if held is None:
-            return has_claimed
+            return False
         self._held.remove(held)
         if held.phase is self._router.phase:
             await self._repair_claimed(held.book, held.entry, secondary)
@@ -143,16 +145,17 @@ class Repairer:
         is_settled = self._is_settled or self._router.company is Company.NOBODY
         return held if held is not None and (is_settled or held.ripe_at <= time.monotonic()) else None
 
-    async def _claim(self) -> bool:
-        for book in self._books:
-            held = [each.entry.id for each in self._held if each.book is book]
-            entry = await book.claim(self._claimable(), besides=[*self._postponed(book), *held])
-            if entry is not None:
-                self._hold(book, entry, SLOW_SECONDS)
-                # The other one's turn, lest what comes all the while keeps it waiting.
-                self._books = (*(other for other in self._books if other is not book), book)
-                return True
-        return False
+    async def _claim_all(self) -> None:
+        """Claim what there is."""
+        is_there = True
+        while is_there and len(self._held) < _MOST_HELD:
+            is_there = False
+            for book in self._books:
+                held = {each.entry.id for each in self._held if each.book is book}
+                entry = await book.claim(self._claimable(), besides=held.union(self._postponed(book)))
+                if entry is not None:
+                    self._hold(book, entry, SLOW_SECONDS)
+                    is_there = True
 
     def _hold(self, book: DirtyBook, entry: Entry, seconds: float) -> None:
         self._held.append(_Held(book, entry, self._router.phase, time.monotonic() + seconds))

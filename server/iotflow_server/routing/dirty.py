@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.device_ranges import DeviceRanges, span_of
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import Selection, TimeRange
 
@@ -45,7 +46,15 @@ class DirtyLog(Protocol):
 
 def ranges_of(batches: Iterable[Batch]) -> list[DirtyRange]:
     """The ranges that cover batches."""
-    return [DirtyRange(batch.device_id, _span(batch), batch.point_count) for batch in batches if len(batch.timestamps)]
+    return [
+        DirtyRange(batch.device_id, span_of(batch), batch.point_count) for batch in batches if len(batch.timestamps)
+    ]
+
+
+def ranges_within(batches: Iterable[Batch], spans: DeviceRanges) -> list[DirtyRange]:
+    """The ranges that some points of batches lie in."""
+    found = [(spans[batch.device_id], batch) for batch in batches if batch.device_id in spans]
+    return [DirtyRange(batch.device_id, span, _count_within(batch, span)) for span, batch in found]
 
 
 def ranges_selected(selection: Selection) -> list[DirtyRange]:
@@ -53,5 +62,6 @@ def ranges_selected(selection: Selection) -> list[DirtyRange]:
     return [DirtyRange(device_id, selection.time_range) for device_id in selection.device_ids]
 
 
-def _span(batch: Batch) -> TimeRange:
-    return TimeRange(int(batch.timestamps.min()), int(batch.timestamps.max()) + 1)
+def _count_within(batch: Batch, span: TimeRange) -> int:
+    is_within = (batch.timestamps >= span.start) & (batch.timestamps < span.end)
+    return batch.point_count * int(is_within.sum()) // len(is_within)

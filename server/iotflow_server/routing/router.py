@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from iotflow_server.routing.admission import admit
 from iotflow_server.routing.company import Company
-from iotflow_server.routing.dirty import DirtyLog, DirtyRange, ranges_of, ranges_selected
+from iotflow_server.routing.dirty import DirtyLog, DirtyRange, ranges_of, ranges_selected, ranges_within
 from iotflow_server.routing.in_flight import InFlight, Spans
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
@@ -22,7 +22,7 @@ from iotflow_server.stores.errors import StoreError, StoreUnavailableError
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import Permission
-from iotflow_server.stores.selection import Selection
+from iotflow_server.stores.selection import Selection, TimeRange
 from iotflow_server.stores.store import YOUNG_SECONDS, SeriesType, TelemetryStore
 
 #: Longest wait of a delete for copies of its device to end. Where they do not, its range is repaired afterwards; that
@@ -110,7 +110,7 @@ class Router:
         if not admitted:
             return WriteOutcome(self.write_targets, refusals, self.time_precision_us)
         frame = Frame.of(admitted).resolved()
-        contested: set[int] = set()
+        contested: dict[int, TimeRange] = {}
         company, begin = self.company, time.monotonic()
         is_watched = self.secondary() is not None and company is not Company.NOBODY
 
@@ -125,8 +125,7 @@ class Router:
             # Others may have been there at its begin alone: who has ended in good order goes at once.
             if len(stored_in) > 1 and not (company is self.company is Company.NOBODY):
                 is_known = company is Company.OTHERS and is_watched and time.monotonic() - begin <= SLOW_SECONDS
-                crossed = [batch for batch in frame if not is_known or batch.device_id in contested]
-                await self._note_crossing(ranges_of(crossed), company)
+                await self._note_crossing(ranges_within(frame, contested) if is_known else ranges_of(frame), company)
         return WriteOutcome(stored_in, refusals, self.time_precision_us)
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.observability.timing import Timing
 from iotflow_server.stores.batch import Batch, Timestamps
+from iotflow_server.stores.device_ranges import DeviceRanges
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import Permission
@@ -56,7 +57,7 @@ class ObservedStore:
 
     async def write(
         self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
-    ) -> Collection[int]:
+    ) -> DeviceRanges:
         """Store batches."""
         frame, waited = Frame.of(batches), 0.0 if permission is None else permission.waited
         with self._timer(self.name, "write") as timing:

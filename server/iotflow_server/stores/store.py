@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Batch, Kind, Timestamps
+from iotflow_server.stores.device_ranges import DeviceRanges
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.rollups import RollupReader
@@ -100,11 +101,11 @@ class TelemetryStore(Protocol):
 
     async def write(
         self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
-    ) -> Collection[int]:
+    ) -> DeviceRanges:
         """Store batches; on return every point is durable. A later batch wins over an earlier one.
 
-        Where ``tells_young``, returns the devices of which points were replaced that had been written less than
-        YOUNG_SECONDS before, by the store's clock; a store that cannot tell returns none.
+        Where ``tells_young``, returns where points were replaced that had been written less than YOUNG_SECONDS before,
+        by the store's clock; a store that cannot tell returns nothing.
 
         With a ``permission`` nobody sees any of it before that is given. A store that can get it ready meanwhile does.
 

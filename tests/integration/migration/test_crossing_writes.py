@@ -70,6 +70,18 @@ async def test_young_points_that_are_replaced_may_have_crossed(
     assert await _noted(journal) == []
 
 
+async def test_of_a_write_only_what_replaces_young_points_may_have_crossed(
+    router: Router, journal: DirtyJournal, postgres_store: PostgresStore
+) -> None:
+    moments = [T0 + moment * MS for moment in range(5)]
+    await router.write([batch(1, moments[:2], x=[1.0, 2.0])])
+    async with postgres_store.pool.connection() as connection:
+        await connection.execute(_AGE)
+    await router.write([batch(1, moments[2:4], x=[3.0, 4.0], y=[1, 2])])
+    await router.write([batch(1, moments, x=[9.0] * 5)])
+    assert await _noted(journal) == [(1, TimeRange(moments[2], moments[3] + 1))]
+
+
 async def test_points_that_are_deleted_may_have_crossed(router: Router, journal: DirtyJournal) -> None:
     await router.delete(Selection((1,), None, TimeRange(T0, T0 + MS)))
     assert await _noted(journal) == [(1, TimeRange(T0, T0 + MS))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import SLOW_SECONDS, Router
 from iotflow_server.routing.stance import Stance
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.device_ranges import DeviceRanges
 from iotflow_server.stores.iotdb.store import IotdbStore
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.observed import ObservedStore
@@ -48,7 +49,7 @@ class LateStore(ObservedStore):
 
     async def write(
         self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
-    ) -> Collection[int]:
+    ) -> DeviceRanges:
         """Store batches."""
         if permission is not None:
             await permission.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.config import IotdbSettings
 from iotflow_server.stores.batch import Batch, Timestamps, is_metadata
+from iotflow_server.stores.device_ranges import DeviceRanges
 from iotflow_server.stores.iotdb.clock import Clock
 from iotflow_server.stores.iotdb.deleting import delete_points
 from iotflow_server.stores.iotdb.names import DevicePlace, Layout
@@ -83,7 +84,7 @@ class IotdbStore:
 
     async def write(
         self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
-    ) -> Collection[int]:
+    ) -> DeviceRanges:
         """Store batches. Which points are replaced, IoTDB does not tell; and what it has taken is seen at once.
 
         :raises StoreRefusedError: a series is of another type, or IoTDB refuses a name, time or value.
@@ -92,7 +93,7 @@ class IotdbStore:
             await permission.wait()
         if batches:
             await self._sessions.run(lambda session: self._writer.write(session, batches))
-        return ()
+        return {}
 
     async def mark(self) -> str:
         """IoTDB does not know when a point was written."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from iotflow_server.stores.batch import Rows
+from iotflow_server.stores.device_ranges import DeviceRanges, covering
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres import sql
 from iotflow_server.stores.postgres.gathering import table_of
 from iotflow_server.stores.postgres.pool import Connection, rows_affected
+from iotflow_server.stores.selection import TimeRange
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Devices that had points under the keys of a frame, and those of them that had young ones."""
+    """Devices that had points under the keys of a frame, and where the young ones of them were."""
 
     devices: Set[int] = frozenset()
-    with_young: Set[int] = frozenset()
+    young: DeviceRanges = field(default_factory=dict)
 
     def __or__(self, other: Removed) -> Removed:
-        return Removed(self.devices | other.devices, self.with_young | other.with_young)
+        return Removed(self.devices | other.devices, covering(self.young, other.young))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,8 @@ async def remove(connection: Connection, frame: Frame, table: str, *, tells_youn
 
 async def _remove_and_tell(connection: Connection, keys: _Keys, table: str) -> Removed:
     rows = await connection.fetch(sql.remove_and_tell(table), *keys.values)
-    return Removed({row["device_id"] for row in rows}, {row["device_id"] for row in rows if row["had_young"]})
+    young = {row["device_id"]: TimeRange(row["first"], row["last"] + 1) for row in rows if row["first"] is not None}
+    return Removed({row["device_id"] for row in rows}, young)
 
 
 async def _remove(connection: Connection, keys: _Keys, table: str) -> Removed:

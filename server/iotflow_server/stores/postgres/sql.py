@@ -99,10 +99,12 @@ def remove(table: str) -> str:
 
 
 def remove_and_tell(table: str) -> str:
-    """The same; return the devices that had some, and whether young ones."""
+    """The same; return the devices that had some, and the first and the last timestamp of young ones."""
+    is_young = f"FILTER (WHERE created_at > now() - interval '{YOUNG_SECONDS:g} s')"
     return (
-        f"WITH removed AS ({remove(table)} RETURNING point.device_id, point.created_at) SELECT device_id, "
-        f"max(created_at) > now() - interval '{YOUNG_SECONDS:g} s' AS had_young FROM removed GROUP BY device_id"
+        f"WITH removed AS ({remove(table)} RETURNING point.device_id, point.timestamp, point.created_at) "
+        f"SELECT device_id, min(timestamp) {is_young} AS first, max(timestamp) {is_young} AS last "
+        "FROM removed GROUP BY device_id"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.device_ranges import DeviceRanges, span_of
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.postgres import sql
@@ -69,8 +70,8 @@ class PointWriter:
         self._partitions.forget()
         self._catalogue.forget()
 
-    async def write(self, batches: Sequence[Batch], terms: Terms) -> Collection[int]:
-        """Store all batches or none, none before permission; return the devices of which young points were replaced.
+    async def write(self, batches: Sequence[Batch], terms: Terms) -> DeviceRanges:
+        """Store all batches or none, none before permission; return where young points were replaced.
 
         :raises WriterSupersededError: points would be replaced for a stream that a later one has superseded.
         """
@@ -78,7 +79,7 @@ class PointWriter:
         fresh, again = self._overwriters.split(frame)
         copied, replaced = Load(fresh, self._owner_of), Load(again, self._owner_of)
         if not copied.tables and not replaced.tables:
-            return ()
+            return {}
         async with self._pool.connection() as connection:
             await self._marks.look(connection)
             try:
@@ -105,13 +106,13 @@ class PointWriter:
 
     async def _store(
         self, connection: Connection, frame: Frame, copied: Load, replaced: Load, terms: Terms
-    ) -> Collection[int]:
+    ) -> DeviceRanges:
         await self._make_partitions(connection, copied, replaced)
         try:
             if replaced.tables:
                 return await self._copy_and_replace(connection, copied, replaced, terms)
             await self._copy(connection, copied, terms.permission)
-            return ()
+            return {}
         except _MET:
             return await self._replace_until_won(connection, Load(frame, self._owner_of), terms)
 
@@ -136,7 +137,7 @@ class PointWriter:
 
     async def _copy_and_replace(
         self, connection: Connection, copied: Load, replaced: Load, terms: Terms
-    ) -> Collection[int]:
+    ) -> DeviceRanges:
         with self._catalogue.remembering(copied.frame) as new, self._catalogue.remembering(replaced.frame) as also_new:
             async with self._transaction(connection, copied, replaced, permission=terms.permission):
                 await insert_series(connection, {**new, **also_new})
@@ -146,9 +147,9 @@ class PointWriter:
                 if removed.devices:
                     await refuse_superseded(connection, replaced.frame.writers)
         self._overwriters.note(replaced.frame.devices, removed.devices)
-        return removed.with_young
+        return removed.young
 
-    async def _replace_until_won(self, connection: Connection, load: Load, terms: Terms) -> Collection[int]:
+    async def _replace_until_won(self, connection: Connection, load: Load, terms: Terms) -> DeviceRanges:
         nothing = Load(Frame.of(()), self._owner_of)
         for _ in range(_REPLACE_TRIES):
             try:
@@ -163,7 +164,7 @@ class PointWriter:
                 continue
         return await self._upsert(connection, load, terms.permission)
 
-    async def _upsert(self, connection: Connection, load: Load, permission: Permission | None) -> Collection[int]:
+    async def _upsert(self, connection: Connection, load: Load, permission: Permission | None) -> DeviceRanges:
         """The dear way, which waits for other writers instead of failing. Any point may be a young one."""
         with self._catalogue.remembering(load.frame) as new:
             async with self._transaction(connection, load, permission=permission):
@@ -173,7 +174,7 @@ class PointWriter:
                     await copy_into(connection, sql.staging(table), load, table, self._pool.timeout)
                     await connection.execute(sql.upsert(table))
                 await refuse_superseded(connection, load.frame.writers)
-        return load.frame.devices
+        return {batch.device_id: span_of(batch) for batch in load.frame}
 
     @asynccontextmanager
     async def _transaction(

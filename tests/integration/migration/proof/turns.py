@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.stores.batch import Batch
+from iotflow_server.stores.device_ranges import DeviceRanges
 from iotflow_server.stores.observed import ObservedStore
 from iotflow_server.stores.permission import Permission
 from iotflow_server.stores.selection import Selection
@@ -77,7 +78,7 @@ class TurnedStore(ObservedStore):
 
     async def write(
         self, batches: Sequence[Batch], permission: Permission | None = None, *, tells_young: bool = True
-    ) -> Collection[int]:
+    ) -> DeviceRanges:
         """Store batches."""
         async with self._turns.around():
             return await super().write(batches, permission, tells_young=tells_young)
