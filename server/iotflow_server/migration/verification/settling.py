@@ -35,7 +35,9 @@ class Settling:
                 break
             looked_at = time.monotonic()
             await asyncio.sleep(_PAUSES[min(look, len(_PAUSES) - 1)])
-            await self._caught_up(looked_at)
+            if look:
+                # What was but under way is gone by the first look, and nothing is waited for.
+                await self._caught_up(looked_at)
             again = await self._again(device_id, found)
             alike = {place: alike[place] + 1 if found.get(place) == one else 0 for place, one in again.items()}
             found = again
