@@ -15,7 +15,6 @@ from iotflow_server.api.wire_scan import UnusualError, piece, varint
 
 _SEQUENCE: Final = 0x08
 _BATCHES: Final = 0x12
-_NOTHING: Final = WriteTelemetryStreamRequest()
 #: Numbers are taken as they stand, which is with their least byte first.
 _IS_LITTLE_ENDIAN: Final = sys.byteorder == "little"
 
@@ -56,13 +55,13 @@ class StreamRequests:
         while at < end and raw[at] == _BATCHES:
             start, at = piece(raw, at + 1, end)
             batches.append(columns.batch(start, at))
-        rest = _NOTHING if at == end else _rest(raw[at:])
-        return StreamRequest(sequence, rest.writer_id, rest.attempt, PlainColumnsMessage(raw, batches))
+        writer = ("", 0) if at == end else _writer(raw[at:])
+        return StreamRequest(sequence, *writer, PlainColumnsMessage(raw, batches))
 
 
-def _rest(raw: bytes) -> WriteTelemetryStreamRequest:
-    """What follows the batches."""
+def _writer(raw: bytes) -> tuple[str, int]:
+    """The writer and its attempt, which follow the batches."""
     rest = WriteTelemetryStreamRequest.FromString(raw)
     if rest.sequence or rest.batches or rest.ByteSize() != len(raw):
         raise UnusualError
-    return rest
+    return rest.writer_id, rest.attempt

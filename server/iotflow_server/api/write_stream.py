@@ -28,7 +28,7 @@ _ACK_SECONDS = 0.05
 _LAST_ACK_SECONDS = 0.005
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Message:
     sequence: int
     pending: PendingWrite

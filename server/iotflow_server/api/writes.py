@@ -23,7 +23,7 @@ _MESSAGE_BYTES = 1024
 _NO_DEVICE = frozenset((0,))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class WriteResult:
     """What became of a message."""
 

@@ -55,8 +55,8 @@ INSERT INTO dirty_ranges (store, device_id, starts_at, ends_at, noted_at, points
 SELECT $1, CASE WHEN $2 THEN device_id END, min(starts_at), max(ends_at), min(noted_at), sum(points) FROM free
 GROUP BY CASE WHEN $2 THEN device_id END
 """
-#: With the oldest range all free ones near it are claimed, as one. Free is also what this instance had claimed: it
-#: repairs one at a time, and could not give that back while PostgreSQL was away.
+#: With the oldest range all free ones near it are claimed, as one. Free is also what this instance has claimed and is
+#: not among those in $4, which it holds: it could not give that back while PostgreSQL was away.
 _CLAIM: Final = """
 WITH oldest AS (
     SELECT * FROM dirty_ranges AS free

@@ -87,7 +87,11 @@ async def killed_on_its_way(service: ServiceProcess, job_id: int) -> int:
 
 async def ended(service: ServiceProcess, job_id: int) -> Any:
     async with calls(service) as call, asyncio.timeout(120):
-        await call.SetJobPace(pb.SetJobPaceRequest(job_id=job_id, pace=job_pb2.JobPace(workers=1)), timeout=30)
+        try:
+            await call.SetJobPace(pb.SetJobPaceRequest(job_id=job_id, pace=job_pb2.JobPace(workers=1)), timeout=30)
+        except grpc.aio.AioRpcError as error:
+            # It may have ended since the server was started.
+            assert error.code() is grpc.StatusCode.FAILED_PRECONDITION, error
         async for answer in call.WatchJob(pb.WatchJobRequest(job_id=job_id)):
             job = answer.job
     return job
