@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf import json_format
 
-from tests.load.config import ConfigError, parse
+from tests.load.config import ConfigError, parse, read
 from tests.load.ghz import ROOT
 from tests.load.payloads import Payloads, context
 from tests.load.stubs import Method, resolve
@@ -63,6 +63,16 @@ def test_a_time_is_read_from_its_text() -> None:
 def test_data_may_come_from_a_file(text: str, tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text(text)
     assert sent(*prepared("ListSeries", data_file=str(tmp_path / "data.json")), 4) == [{"userId": 5}]
+
+
+@pytest.mark.parametrize("name", ["write_unary", "write_ramp"])
+def test_a_run_writes_points_of_its_own_even_where_it_follows_another_within_a_second(name: str) -> None:
+    data = read(ROOT / f"tests/load/configs/{name}.json")["data"]
+    payloads, method = prepared("WriteTelemetry", data=data)
+    call = {**context(method, "g0c0", 3), "TimestampUnixMilli": 1_767_225_600_100}
+    runs = [call, {**call, "TimestampUnixMilli": 1_767_225_600_900}]
+    times = [json_format.MessageToDict(payloads.messages(run)[0])["records"][0]["timestamp"] for run in runs]
+    assert [time[19:] for time in times] == [".100003Z", ".900003Z"]
 
 
 def test_metadata_is_rendered_too() -> None:
