@@ -16,9 +16,10 @@ from iotflow_server.stores.iotdb.status import refused
 from iotflow_server.stores.iotdb.types import KIND_ATTRIBUTE, NativeType, series_type
 from iotflow_server.stores.store import SeriesType
 
-_CACHE_SECONDS: Final = 30.0
+#: Longer than nearly all devices are silent: to ask for one takes IoTDB 8 ms, and a gateway brings many at once.
+_CACHE_SECONDS: Final = 3600.0
 #: From then on a schema is asked for anew while it is still good.
-_AGING_SECONDS: Final = 15.0
+_AGING_SECONDS: Final = 300.0
 _CACHED_DEVICES: Final = 20_000
 
 
@@ -96,7 +97,8 @@ def merged_types(schema: DeviceSchema, owner: int) -> dict[str, SeriesType]:
 class SchemaCache:
     """Schemas of devices, for writes; what is not in IoTDB yet is not remembered. Safe for threads.
 
-    Other writers may add series and, rarely, make one anew with another type; so an entry lives half a minute.
+    Other writers may add series and, rarely, make one anew with another type. Who writes to what is not known looks
+    first, and who is refused forgets; so an entry need not be young to be safe.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Tells the schemas of devices, and asks for them anew before they are too old.
 
-So no device that goes on writing waits for its own.
+So no device waits for its own that goes on writing, were it once an hour.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SchemaLookup:
         self._task: asyncio.Task[None] | None = None
 
     async def schema(self, device_id: int) -> DeviceSchema:
-        """The schema of a device; at most half a minute old."""
+        """The schema of a device; an hour old at most, and minutes where it is asked for more often."""
         known = self._known.get(device_id)
         if known is None:
             return await self._load(device_id)

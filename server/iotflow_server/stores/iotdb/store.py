@@ -161,7 +161,7 @@ class IotdbStore:
     async def series_types(self, device_id: int) -> Mapping[str, SeriesType]:
         """Return the types of a device's series; of a name that has several, the one that writes go to.
 
-        What is known is at most half a minute old.
+        What is known is at most an hour old.
         """
         return merged_types(await self._schemas.schema(device_id), self._owner_of(device_id))
 
