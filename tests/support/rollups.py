@@ -28,7 +28,8 @@ async def refresh(store: PostgresStore) -> None:
     """Refresh all that is marked."""
     refresher = refresher_of(store)
     async with store.rollup_work() as work:
-        while await refresher.step(work) is not None:
+        await refresher.extend(work)
+        while await refresher.refresh(work) is not None:
             pass
 
 

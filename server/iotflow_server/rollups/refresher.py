@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
@@ -12,6 +13,7 @@ import structlog
 
 from iotflow_server.query.packing import rolled_days
 from iotflow_server.query.series import SeriesPoints
+from iotflow_server.rollups.courtesy import Courtesy
 from iotflow_server.stores.batch import Kind, Timestamps, Values
 from iotflow_server.stores.errors import StoreError
 from iotflow_server.stores.points import SeriesKey
@@ -21,6 +23,7 @@ from iotflow_server.stores.rollups import DAY, RolledDay
 _log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 5.0
 #: Another process has refreshed the same, or writers did not let this one be.
 _LOST: Final = (asyncpg.SerializationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
@@ -29,7 +32,7 @@ _LOST: Final = (asyncpg.SerializationError, asyncpg.UniqueViolationError, asyncp
 class Refresher:
     """Lets figures reach up to ``lag`` seconds before now, in whole days, and computes those that are marked.
 
-    Any number of processes may have one: a step is done by one of them at a time.
+    Any number of processes may have one: a device is refreshed by one of them at a time.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Refresher:
         self._lag = lag
         self._notice = notice
         self._show = show
+        self._points = 0
+        self._courtesy = Courtesy()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -54,7 +59,7 @@ class Refresher:
         self._task = asyncio.create_task(self._run(), name="rollups")
 
     async def stop(self) -> None:
-        """End; a step that is under way is undone."""
+        """End; the refresh that is under way is undone."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -75,26 +80,40 @@ class Refresher:
             return
         async with self._connect() as work:
             while self._is_wanted():
-                points = await self.step(work)
-                if points is None:
+                await self.extend(work)
+                if not await self._refresh_for_a_while(work):
                     await asyncio.sleep(_IDLE_SECONDS)
 
-    async def step(self, work: RollupWork) -> int | None:
-        """Do a bounded part of what there is to do; return the points read, None where there was nothing to do."""
-        state = await work.state()
-        now = await work.now()
+    async def _refresh_for_a_while(self, work: RollupWork) -> bool:
+        """Refresh devices for a second; return whether any is left."""
+        begin = begun = time.monotonic()
+        while begun - begin < _LOOK_SECONDS:
+            if await self.refresh(work) is None:
+                return False
+            await self._courtesy.rest(time.monotonic() - begun)
+            begun = time.monotonic()
+        return True
+
+    async def extend(self, work: RollupWork) -> None:
+        """Let figures reach as far as they may, mark what is new, and show how far they are."""
+        state, now = await work.state(), await work.now()
         until = (now - int(self._lag * 1_000_000)) // DAY * DAY
         if state.until < until:
             await work.announce(until)
             await asyncio.sleep(self._notice)
             await work.reach(until)
+            state = await work.state()
         await work.expand()
+        self._show((now - state.until) / 1_000_000, state.marks, self._points)
+        self._points = 0
+
+    async def refresh(self, work: RollupWork) -> int | None:
+        """Compute what is marked of one device, or a bounded part of it; return the points read, None if nothing is."""
         try:
             points = await work.refresh(_rolled)
         except _LOST:
             points = 0
-        state = await work.state()
-        self._show((now - state.until) / 1_000_000, state.marks, points or 0)
+        self._points += points or 0
         return points
 
 

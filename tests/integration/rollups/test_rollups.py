@@ -147,7 +147,8 @@ async def run(store: PostgresStore, step: Batch | Delete | Refresh, first: int) 
         refresher = refresher_of(store)
         async with store.rollup_work() as work:
             for _ in range(step.steps):
-                if await refresher.step(work) is None:
+                await refresher.extend(work)
+                if await refresher.refresh(work) is None:
                     return
 
 

@@ -44,7 +44,12 @@ WITH taken AS (DELETE FROM rollup_marks WHERE id = ANY ($1::bigint[]) RETURNING 
 INSERT INTO rollup_marks (device_id, start, stop)
 SELECT DISTINCT device_id, start, stop FROM telemetry_series, whole WHERE start IS NOT NULL
 """
-_NEXT_DEVICE: Final = "SELECT device_id FROM rollup_marks WHERE device_id <> 0 ORDER BY id LIMIT 1"
+#: The next marked device, unless another process is at it; and how far figures reach.
+_NEXT: Final = """
+SELECT until, CASE WHEN pg_try_advisory_xact_lock($1)
+    THEN (SELECT device_id FROM rollup_marks WHERE device_id <> 0 ORDER BY id LIMIT 1) END AS device_id
+FROM rollup_state
+"""
 _OF_DEVICE: Final = "SELECT id, start, stop FROM rollup_marks WHERE device_id = $1"
 _SERIES: Final = f"""
 SELECT measurement_name FROM telemetry_series WHERE device_id = $1 AND NOT starts_with(measurement_name, 'meta_')
@@ -123,13 +128,11 @@ class RollupWork:
         Return how many points they were computed of; None where nothing is marked, or another process is at it.
         """
         async with self._connection.transaction(isolation="repeatable_read"):
-            if not await self._connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
-                return None
-            device_id = await self._connection.fetchval(_NEXT_DEVICE)
-            return None if device_id is None else await self._refresh(device_id, roll)
+            row = await self._connection.fetchrow(_NEXT, _LOCK)
+            assert row is not None
+            return None if row["device_id"] is None else await self._refresh(row["device_id"], row["until"], roll)
 
-    async def _refresh(self, device_id: int, roll: Roll) -> int:
-        until = (await self.state()).until - EPOCH_SHIFT
+    async def _refresh(self, device_id: int, until: int, roll: Roll) -> int:
         ids, start, end = _first_range(await self._connection.fetch(_OF_DEVICE, device_id), until)
         names = [row["measurement_name"] for row in await self._connection.fetch(_SERIES, device_id)]
         points, reached = await self._points(device_id, names, start, end) if start < end else ([], end)
