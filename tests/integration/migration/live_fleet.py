@@ -94,8 +94,11 @@ async def walk(caller: Caller, phase: str) -> None:
         guards = status.advance_guards if is_forward else status.roll_back_guards
         return all(guard.satisfied for guard in guards) and not status.HasField("transition")
 
-    async with asyncio.timeout(60):
-        await until_told(may_move)
+    try:
+        async with asyncio.timeout(60):
+            await until_told(may_move)
+    except TimeoutError:
+        raise AssertionError(f"the fleet may not move to {phase}: {await caller.status()}") from None
     moved = await (caller.advance() if is_forward else caller.roll_back())
     assert name_of(moved) == phase
 

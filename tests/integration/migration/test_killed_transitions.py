@@ -48,22 +48,37 @@ async def callers(processes: list[ServiceProcess]) -> AsyncIterator[list[Caller]
         yield [Caller(await stack.enter_async_context(channel)) for channel in channels]
 
 
-async def kill_at(step: str, dsn: str, process: ServiceProcess) -> None:
+async def kill_at(step: str, moving: asyncio.Task[None], dsn: str, process: ServiceProcess) -> None:
     """Kill a process while a transition stands at a step."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        async with asyncio.timeout(60):
-            # Who waits for the lock gets it in turn, so that between two looks at most a step is made by each instance.
-            while await _step_of(connection) != step:
-                await connection.execute("SELECT pg_advisory_unlock_all()")
+    async with AsyncExitStack() as stack:
+        holder, follower = [await connected(dsn, stack) for _ in range(2)]
+        await holder.execute("SELECT pg_advisory_lock($1)", STEP_LOCK)
+        while await holder.fetchval("SELECT step FROM migration_transitions ORDER BY revision DESC LIMIT 1") != step:
+            if moving.done():
+                raise AssertionError(f"moved past {step}: {moving.result()}")
+            await hand_over(holder, follower)
+            holder, follower = follower, holder
         await asyncio.to_thread(process.kill)
-    finally:
-        await connection.close()
 
 
-async def _step_of(connection: Any) -> str | None:
-    await connection.execute("SELECT pg_advisory_lock($1)", STEP_LOCK)
-    return str(await connection.fetchval("SELECT step FROM migration_transitions ORDER BY revision DESC LIMIT 1"))
+async def connected(dsn: str, stack: AsyncExitStack) -> Any:
+    connection = await asyncpg.connect(dsn)
+    stack.push_async_callback(connection.close)
+    return connection
+
+
+async def hand_over(holder: Any, follower: Any) -> None:
+    """Let those who wait for the lock have it once: it is asked for again before it is given up, so that no instance
+    can begin two steps between, however late this process is."""
+    turn = asyncio.create_task(follower.execute("SELECT pg_advisory_lock($1)", STEP_LOCK))
+    waits = "SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE pid = $1"
+
+    async def is_queued() -> bool:
+        return bool(await holder.fetchval(waits, follower.get_server_pid()))
+
+    await until_told(is_queued)
+    await holder.execute("SELECT pg_advisory_unlock($1)", STEP_LOCK)
+    await turn
 
 
 async def moved_to(phase: str, callers: list[Caller]) -> None:
@@ -90,7 +105,7 @@ async def test_a_transition_survives_the_death_of_either_instance_at_each_step(
             victim = number % 2
             phase = "READ_POSTGRES" if number % 2 == 0 else "DUAL_WRITE"
             moving = asyncio.create_task(walk(callers[victim], phase))
-            await kill_at(step, postgres_dsn, processes[victim])
+            await kill_at(step, moving, postgres_dsn, processes[victim])
             with pytest.raises(grpc.aio.AioRpcError):
                 await moving
             await asyncio.to_thread(processes[victim].start)
