@@ -16,6 +16,11 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 _PROBE_SECONDS: Final = 0.05
+#: A channel that was refused tries again soon: by itself it waits for seconds, and longer each time.
+_RECONNECT: Final = [
+    (f"grpc.{bound}_reconnect_backoff_ms", milliseconds)
+    for bound, milliseconds in (("initial", 50), ("min", 50), ("max", 200))
+]
 
 
 class ServiceProcess:
@@ -71,7 +76,7 @@ class ServiceProcess:
     def await_serving(self, timeout: float = 60.0) -> None:
         """Return once it serves."""
         deadline = time.monotonic() + timeout
-        with grpc.insecure_channel(self.address) as channel:
+        with grpc.insecure_channel(self.address, options=_RECONNECT) as channel:
             while not _serves(channel):
                 code = None if self._process is None else self._process.poll()
                 if code is not None or time.monotonic() > deadline:
