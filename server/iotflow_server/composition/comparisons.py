@@ -33,9 +33,8 @@ def offer_verification(core: Core, jobs: JobParts, history: History) -> None:
         history,
         _findings(core),
         LockingCorrector(core.locks.deleting),
-        core.lag_seconds,
+        core.catch_up,
         core.registry.owner,
-        core.settings.verification_patience_seconds,
         core.settings.continuous_verification_points_per_second,
     )
     for kind in (JobKind.VERIFICATION, JobKind.REPAIR):
@@ -56,7 +55,7 @@ def comparisons(core: Core, jobs: JobParts, engines: Mapping[StoreName, Reads]) 
     mismatches = ShadowMismatches(core.postgres.pool, settings.shadow_mismatches_kept)
     shadow = ShadowReads(
         sides,
-        core.lag,
+        core.catch_up.since,
         mismatches,
         core.metrics,
         share=settings.shadow_read_share,

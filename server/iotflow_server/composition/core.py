@@ -13,7 +13,7 @@ from iotflow_server.composition.foundation import lock_folder
 from iotflow_server.composition.registries import Registry, registry_of
 from iotflow_server.composition.stores import Stores, iotdb_store, open_stores, postgres_store
 from iotflow_server.config import Settings
-from iotflow_server.migration.dirt import Dirt
+from iotflow_server.migration.catch_up import CatchUp
 from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.first_state import first_state
 from iotflow_server.migration.fleet import FleetState
@@ -56,22 +56,19 @@ class Core:
     in_flight: WritesInFlight
     locks: DeviceLocks
 
-    def lag(self) -> int:
-        """In how many ranges the secondary is known to differ."""
-        return self._dirt().ranges
-
-    def lag_seconds(self) -> float:
-        """For how long the secondary is known to differ somewhere."""
-        return self._dirt().lag_seconds
+    @property
+    def catch_up(self) -> CatchUp:
+        """Waits for the repair of the secondary."""
+        return CatchUp(self._lag_seconds, self.settings.verification_patience_seconds)
 
     def missed(self) -> int:
         """In how many ranges the secondary has missed writes that instances have on their own disks."""
         secondary = self.router.phase.secondary
         return 0 if secondary is None else self.figures.missed(secondary)
 
-    def _dirt(self) -> Dirt:
+    def _lag_seconds(self) -> float:
         secondary = self.router.phase.secondary
-        return Dirt() if secondary is None else self.figures.dirt(secondary)
+        return 0.0 if secondary is None else self.figures.dirt(secondary).lag_seconds
 
     def live_writes(self) -> Mapping[StoreName, Callable[[], float]]:
         """Seconds that 19 of 20 live writes of each store did not exceed of late."""

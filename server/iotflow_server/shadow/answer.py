@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,21 +49,21 @@ def answer_of(result: Page | LatestPoints | AggregateTable) -> Answer:
     )
 
 
-def first_difference(primary: Answer, secondary: Answer) -> str:
-    """Where the secondary's answer is another one, in words; empty where it is the same."""
+def differences(primary: Answer, secondary: Answer) -> Iterator[str]:
+    """Where the secondary's answer is another one, row by row, in words."""
     for one, other in zip(primary.rows, secondary.rows, strict=False):
-        if one.key != other.key:
-            return f"{_told(one)} / {_told(other)}"
-        if any(not _same(one.cells.get(name), other.cells.get(name)) for name in one.cells.keys() | other.cells.keys()):
-            return f"{_told(one)} / {_told(other)}"
-    return _beyond(primary, secondary) or _beyond(secondary, primary, is_turned=True)
+        if one.key != other.key or not _are_same(one.cells, other.cells):
+            yield f"{_told(one)} / {_told(other)}"
+    yield from (f"{_told(row)} / nothing" for row in _beyond(primary, secondary))
+    yield from (f"nothing / {_told(row)}" for row in _beyond(secondary, primary))
 
 
-def _beyond(long: Answer, short: Answer, *, is_turned: bool = False) -> str:
-    if len(long.rows) <= len(short.rows) or short.has_more:
-        return ""
-    row = _told(long.rows[len(short.rows)])
-    return f"nothing / {row}" if is_turned else f"{row} / nothing"
+def _beyond(long: Answer, short: Answer) -> Sequence[Row]:
+    return () if short.has_more else long.rows[len(short.rows) :]
+
+
+def _are_same(one: Mapping[str, Cell], other: Mapping[str, Cell]) -> bool:
+    return all(_same(one.get(name), other.get(name)) for name in one.keys() | other.keys())
 
 
 def _points(points: PointList) -> Iterator[Row]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Protocol
 
 import structlog
 
-from iotflow_server.shadow.answer import Answer, first_difference
+from iotflow_server.shadow.answer import Answer, differences
 from iotflow_server.shadow.mismatches import ShadowMismatches
 from iotflow_server.shadow.question import Question, Reads
 from iotflow_server.stores.errors import StoreError
@@ -21,6 +22,8 @@ _log = structlog.get_logger(__name__)
 
 #: Pauses before each further look at answers that differ, in seconds: writes under way end meanwhile.
 _PAUSES: Final = (0.5, 1.0, 2.0)
+#: Rows of an answer that are followed from look to look.
+_MOST_DIFFERENCES: Final = 1_000
 #: Points of a replay of aggregates.
 _REPLAYED_POINTS: Final = 10_000
 
@@ -29,7 +32,8 @@ class Observer(Protocol):
     """Is told of shadow reads; see observability/metrics.py."""
 
     def shadow_read(self, method: str, outcome: str) -> None:
-        """Count one: alike, mismatch, dropped (too many at once), failed, or unsure (the stores are not in sync)."""
+        """Count one: alike, mismatch, dropped (too many at once), failed, or unsure (what was asked is
+        written all the while, or the repair of what is known to differ takes too long)."""
 
     def shadow_took(self, store: StoreName, method: str, seconds: float) -> None:
         """Tell how long a store took for the same question."""
@@ -52,14 +56,14 @@ class UnknownMismatchError(Exception):
 class ShadowReads:
     """Repeats a share of the reads on the other store; at most ``most_at_once``, beyond which none is.
 
-    ``sides`` is None where the phase has but one store, or the other one is not well. ``lag`` tells in how many ranges
-    the secondary is known to differ: then a difference says nothing.
+    ``sides`` is None where the phase has but one store, or the other one is not well. ``caught_up`` waits for the
+    repair of what was known to differ at a moment of ``time.monotonic``, and tells whether that is over.
     """
 
     def __init__(
         self,
         sides: Callable[[], Sides | None],
-        lag: Callable[[], int],
+        caught_up: Callable[[float], Awaitable[bool]],
         mismatches: ShadowMismatches,
         observer: Observer,
         *,
@@ -68,7 +72,7 @@ class ShadowReads:
         timeout_seconds: float,
     ) -> None:
         self._sides = sides
-        self._lag = lag
+        self._caught_up = caught_up
         self._mismatches = mismatches
         self._observer = observer
         self._share = share
@@ -111,7 +115,8 @@ class ShadowReads:
         if kept is None or sides is None:
             raise UnknownMismatchError(f"there is no mismatch {number} to be asked again in this phase")
         question = Question.from_json(kept.question, _REPLAYED_POINTS)
-        return first_difference(await question.ask(sides.primary), await question.ask(sides.secondary))
+        found = differences(await question.ask(sides.primary), await question.ask(sides.secondary))
+        return next(found, "")
 
     async def _repeat(self, question: Question, sides: Sides) -> None:
         try:
@@ -124,25 +129,34 @@ class ShadowReads:
         self._observer.shadow_read(question.method, outcome)
 
     async def _compared(self, question: Question, sides: Sides) -> str:
-        detail = await self._difference(question, sides)
+        found = lasting = await self._differences(question, sides)
         for pause in _PAUSES:
-            if not detail:
-                return "alike"
+            if not found:
+                break
+            looked_at = time.monotonic()
             await asyncio.sleep(pause)
-            detail = await self._difference(question, sides)
-        if not detail:
+            if not await self._caught_up(looked_at):
+                return "unsure"
+            found = await self._differences(question, sides)
+            # A fleet that writes what is asked differs in ever other ways.
+            there = set(found)
+            lasting = [each for each in lasting if each in there]
+        if not found:
             return "alike"
-        if self._lag() or self._sides() is None:
+        if not lasting or self._sides() is None:
             return "unsure"
-        await self._mismatches.add(question.method, question.to_json(), sides.read_from, detail)
-        _log.error("stores answer differently", action="shadow_mismatch", method=str(question.method), detail=detail)
+        await self._keep(question, sides, lasting[0])
         return "mismatch"
 
-    async def _difference(self, question: Question, sides: Sides) -> str:
+    async def _keep(self, question: Question, sides: Sides, detail: str) -> None:
+        await self._mismatches.add(question.method, question.to_json(), sides.read_from, detail)
+        _log.error("stores answer differently", action="shadow_mismatch", method=str(question.method), detail=detail)
+
+    async def _differences(self, question: Question, sides: Sides) -> list[str]:
         async with asyncio.timeout(self._timeout):
             secondary = await self._timed(question, sides.secondary, sides.other)
             primary = await self._timed(question, sides.primary, sides.read_from)
-        return first_difference(primary, secondary)
+        return list(islice(differences(primary, secondary), _MOST_DIFFERENCES))
 
     async def _timed(self, question: Question, reads: Reads, store: StoreName) -> Answer:
         begin = time.perf_counter()

@@ -21,6 +21,7 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
 )
 from iotflow_server.config import IotdbSettings
 from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.iotdb.store import IotdbStore
 from iotflow_server.stores.postgres.store import PostgresStore
 from tests.support.batches import point
 from tests.support.service import Caller, record, service, settings_of, unsatisfied
@@ -93,6 +94,24 @@ async def test_what_differs_is_found_by_every_read_and_asked_again(
         job = answer.job
     assert json.loads(job.report)["open"] == 0
     assert "no_shadow_mismatches" not in unsatisfied((await caller.status()).advance_guards)
+
+
+async def test_what_is_written_faster_than_it_is_compared_is_no_mismatch(
+    caller: Caller, iotdb_store: IotdbStore
+) -> None:
+    async def stay_ahead() -> None:
+        """As a fleet looks to one who asks the secondary first."""
+        for number in range(1, 1_000):
+            await iotdb_store.write([point(1, (BASE + 1000 + number) * 1000, "n", float(number))])
+
+    ahead = asyncio.create_task(stay_ahead())
+    await calls(caller.telemetry).GetLatestTelemetry(GetLatestTelemetryRequest(device_ids=[1]))
+    await asyncio.sleep(5)
+    assert not ahead.done()
+    ahead.cancel()
+    await asyncio.gather(ahead, return_exceptions=True)
+    answer = await calls(caller.migration).ListShadowMismatches(pb.ListShadowMismatchesRequest())
+    assert list(answer.mismatches) == []
 
 
 async def test_reads_of_a_fleet_that_writes_differ_nowhere(caller: Caller) -> None:

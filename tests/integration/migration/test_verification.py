@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from iotflow_server.config import IotdbSettings
+from iotflow_server.migration.catch_up import CatchUp
 from iotflow_server.migration.jobs.job import Job, JobObjectedError
 from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.parts import JobParts
@@ -54,9 +55,8 @@ class Bench:
             self.history,
             self.findings,
             LockingCorrector(DeviceLocks(self.postgres.pool).deleting),
-            lambda: 0,
+            CatchUp(lambda: 0, patience_seconds=1),
             lambda _: 0,
-            patience_seconds=1,
             continuous_points_per_second=1_000_000,
         )
         for kind in (JobKind.VERIFICATION, JobKind.REPAIR):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Final
 
+from iotflow_server.migration.catch_up import CatchUp
 from iotflow_server.migration.verification.comparing import Comparison
 from iotflow_server.migration.verification.differences import Differences
 from iotflow_server.stores.selection import TimeRange
@@ -15,17 +15,14 @@ from iotflow_server.stores.selection import TimeRange
 _PAUSES: Final = (0.5, 1.0, 1.5)
 #: Looks at points that differ in ever other ways, before they count as written all the while.
 _MOST_LOOKS: Final = 8
-_LAG_SECONDS: Final = 0.1
 
 
 class Settling:
-    """Looks again. ``lag`` tells for how many seconds the secondary is known to differ somewhere; for at most
-    ``patience_seconds`` the repair of what was known at a look is waited for before the next one."""
+    """Looks again; the repair of what was known at a look is waited for before the next one."""
 
-    def __init__(self, comparison: Comparison, lag: Callable[[], float], patience_seconds: float) -> None:
+    def __init__(self, comparison: Comparison, catch_up: CatchUp) -> None:
         self._comparison = comparison
-        self._lag = lag
-        self._patience = patience_seconds
+        self._catch_up = catch_up
 
     async def settled(self, device_id: int, found: Differences) -> Differences:
         """Those that stay as they are, look after look."""
@@ -37,7 +34,7 @@ class Settling:
             await asyncio.sleep(_PAUSES[min(look, len(_PAUSES) - 1)])
             if look:
                 # What was but under way is gone by the first look, and nothing is waited for.
-                await self._caught_up(looked_at)
+                await self._catch_up.since(looked_at)
             again = await self._again(device_id, found)
             alike = {place: alike[place] + 1 if found.get(place) == one else 0 for place, one in again.items()}
             found = again
@@ -50,10 +47,3 @@ class Settling:
         again, _ = await self._comparison.differences(device_id, names, span)
         # What began to differ meanwhile is under way.
         return {place: one for place, one in again.items() if place in found}
-
-    async def _caught_up(self, moment: float) -> None:
-        for _ in range(int(self._patience / _LAG_SECONDS)):
-            # Where writes cross all the while, something is always noted; what was by that moment is what matters.
-            if self._lag() < time.monotonic() - moment:
-                return
-            await asyncio.sleep(_LAG_SECONDS)

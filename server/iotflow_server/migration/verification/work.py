@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from iotflow_server.migration.backfill.planner import Counted, chunk_of, gathered, parts_of
+from iotflow_server.migration.catch_up import CatchUp
 from iotflow_server.migration.jobs.pacing import PointLimit
 from iotflow_server.migration.jobs.spec import JobKind, JobSpec
 from iotflow_server.migration.jobs.work import Chunk, ChunkResult, JobControl, JobImpossibleError, Outcome
@@ -40,16 +41,15 @@ _MOST_REPORTED: Final = 20
 @dataclass(frozen=True, slots=True)
 class Verifications:
     """What verifications are made with. ``pair`` tells both stores as the phase has them, None where it does not write
-    both; ``lag`` for how many seconds the secondary is known to differ somewhere."""
+    both."""
 
     pair: Callable[[], Pair | None]
     digesting: Digesting
     history: History
     findings: VerificationFindings
     corrector: Corrector
-    lag: Callable[[], float]
+    catch_up: CatchUp
     owner_of: OwnerLookup
-    patience_seconds: float
     continuous_points_per_second: int
 
     def __call__(self, spec: JobSpec, control: JobControl) -> Verification:
@@ -122,7 +122,7 @@ class Verification:
         if not bucket.differences:
             return {}
         device_id = bucket.part.device_id
-        settling = Settling(comparison, self._parts.lag, self._parts.patience_seconds)
+        settling = Settling(comparison, self._parts.catch_up)
         with self._control.waiting("writes under way, to tell differences from them"):
             stay = await settling.settled(device_id, bucket.differences)
         bucket.differences.clear()
