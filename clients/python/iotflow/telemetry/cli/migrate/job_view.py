@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from iotflow.telemetry.cli.migrate.listing import listing
 from iotflow.telemetry.cli.migrate.words import kind_word, state_word
 from iotflow.telemetry.v1.job_pb2 import Job, JobFinding, JobProgress
 
@@ -46,7 +47,7 @@ def job_screen(job: Job) -> RenderableType:
 
 def findings_table(findings: Iterable[JobFinding]) -> RenderableType:
     """What a job found by name."""
-    table = Table("code", "about", "points", "what", "holds up")
+    table = listing("code", "about", "points", "what", "holds up")
     for finding in findings:
         waived = f"waived by {finding.waived_by}: {finding.waived_reason}" if finding.waived_by else "yes"
         holds = Text("no" if finding.informational else waived)

@@ -11,6 +11,7 @@ from rich.text import Text
 from iotflow.telemetry._times import moment_of
 from iotflow.telemetry.cli.migrate.instances_view import instances_table
 from iotflow.telemetry.cli.migrate.job_view import jobs_table
+from iotflow.telemetry.cli.migrate.listing import listing
 from iotflow.telemetry.cli.migrate.stores_view import stores_view
 from iotflow.telemetry.cli.migrate.words import MEANINGS, NEXT, neighbour, phase_word, store_word
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
@@ -45,7 +46,7 @@ def guard_table(guards: Iterable[pb.Guard]) -> RenderableType:
 
 def history_table(changes: Iterable[pb.PhaseChange]) -> RenderableType:
     """Transitions that were made."""
-    table = Table("epoch", "phase", "when", "who", "why", "forced")
+    table = listing("epoch", "phase", "when", "who", "why", "forced", whole=("phase", "when"))
     for change in changes:
         when = f"{moment_of(change.changed_at):%Y-%m-%d %H:%M:%SZ}"
         who, why = Text(change.changed_by), Text(change.reason)

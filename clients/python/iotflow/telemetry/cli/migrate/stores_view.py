@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from iotflow.telemetry.cli.migrate.listing import Turning
 from iotflow.telemetry.cli.migrate.words import store_word
 from iotflow.telemetry.v1.migration_service_pb2 import StoreStatus
 
+_NAMES = ("store", "state", "role", "points/s", "write p95", "reads/s", "read p95", "may differ in", "repaired")
 _NONE = "-"
 
 
@@ -19,24 +20,21 @@ def stores_view(stores: Iterable[StoreStatus]) -> RenderableType:
     """What each store does, how fast, and how far it is behind; below, why those are away that are."""
     listed = list(stores)
     errors = (Text(f"{store_word(each.store)}: {each.last_error}", "red") for each in listed if each.last_error)
-    return Group(_table(listed), *errors)
+    return Group(Turning(_NAMES, list(map(_row, listed))), *errors)
 
 
-def _table(stores: Iterable[StoreStatus]) -> Table:
-    table = Table("store", "state", "role", "points/s", "write p95", "reads/s", "read p95", "may differ in", "repaired")
-    for store in stores:
-        table.add_row(
-            store_word(store.store),
-            Text("answers", "green") if store.reachable else Text("AWAY", "bold red"),
-            _role(store),
-            _rate(store.points_per_second),
-            _milliseconds(store.write_p95_seconds),
-            _rate(store.reads_per_second),
-            _milliseconds(store.read_p95_seconds),
-            lag_words(store),
-            f"{store.repaired_points:,} points",
-        )
-    return table
+def _row(store: StoreStatus) -> tuple[str | Text, ...]:
+    return (
+        store_word(store.store),
+        Text("answers", "green") if store.reachable else Text("AWAY", "bold red"),
+        _role(store),
+        _rate(store.points_per_second),
+        _milliseconds(store.write_p95_seconds),
+        _rate(store.reads_per_second),
+        _milliseconds(store.read_p95_seconds),
+        lag_words(store),
+        f"{store.repaired_points:,} points",
+    )
 
 
 def lag_words(store: StoreStatus) -> str:
