@@ -11,7 +11,7 @@ Address: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs; one line for each item.")]
 Timeout: TypeAlias = Annotated[
-    float | None, typer.Option("--timeout", help="Seconds that a call may take.", show_default=False)
+    float | None, typer.Option("--timeout", min=0.001, help="Seconds that a call may take.", show_default=False)
 ]
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"

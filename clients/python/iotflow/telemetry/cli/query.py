@@ -54,7 +54,8 @@ def query(
     fill: Annotated[Fill, typer.Option(help="What windows without points have.")] = Fill.NONE,
     latest: Annotated[bool, typer.Option("--latest", help="The latest point of each series.")] = False,
     downsample: Annotated[
-        int | None, typer.Option(help="So few points of each series that still show its shape.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="So few points of each series that still show its shape.", show_default=False),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", dir_okay=False)] = None,
@@ -63,7 +64,9 @@ def query(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Show telemetry of DEVICES, or of a user's devices."""
-    choice = Choice(tuple(device_ids or ()), user, tuple(measurement or ()), _bound(start), _bound(end))
+    choice = Choice(
+        tuple(device_ids or ()), user, tuple(measurement or ()), _bound(start, "--from"), _bound(end, "--to")
+    )
     wanted = wanted_of(aggregate or (), window, time_zone, percentile or (), fill, downsample, latest=latest)
     form = Format.JSONL if json else form
     is_short = form is Format.TABLE and limit is None and isinstance(wanted, Points)
@@ -90,8 +93,8 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
             yield out
 
 
-def _bound(text: str | None) -> datetime | None:
-    return None if text is None else times.moment(text)
+def _bound(text: str | None, option: str) -> datetime | None:
+    return None if text is None else times.moment(text, option)
 
 
 def _refuse_unless_fit(question: Question, form: Format) -> None:

@@ -124,4 +124,4 @@ def wanted_of(
 
 
 def _window(text: str) -> timedelta | CalendarUnit:
-    return CalendarUnit(text) if text in list(CalendarUnit) else times.length(text)
+    return CalendarUnit(text) if text in list(CalendarUnit) else times.length(text, "--window")

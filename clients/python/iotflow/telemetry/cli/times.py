@@ -20,30 +20,41 @@ _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _LENGTH: Final = re.compile(rf"(?:{_PART.pattern})+")
 
 
-def length(text: str) -> timedelta:
+def length(text: str, option: str) -> timedelta:
     """A length of time: "90s", "1h30m", "7d".
 
-    :raises typer.BadParameter: it is none.
+    :raises typer.BadParameter: it is none; the option is named.
     """
-    if not _LENGTH.fullmatch(text):
-        raise typer.BadParameter(f"{text!r} is no length of time: write it as 500ms, 90s, 15m, 1h30m, 7d or 2w")
     try:
-        return sum((float(number) * _UNITS[unit] for number, unit in _PART.findall(text)), timedelta())
+        return _length(text)
     except OverflowError:
-        raise typer.BadParameter(f"{text!r} is too long") from None
+        raise _wrong(option, f"{text!r} is too long") from None
+    except ValueError:
+        hint = "write it as 500ms, 90s, 15m, 1h30m, 7d or 2w"
+        raise _wrong(option, f"{text!r} is no length of time: {hint}") from None
 
 
-def moment(text: str) -> datetime:
+def moment(text: str, option: str) -> datetime:
     """A moment: ISO 8601, in UTC where it names no offset; "now"; or so long ago: "-1h".
 
-    :raises typer.BadParameter: it is none.
+    :raises typer.BadParameter: it is none; the option is named.
     """
     try:
         if text == "now" or text.startswith("-"):
-            return datetime.now(UTC) - (length(text[1:]) if text != "now" else timedelta())
+            return datetime.now(UTC) - (_length(text[1:]) if text != "now" else timedelta())
         parsed = datetime.fromisoformat(text)
         return parsed if parsed.utcoffset() is not None else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r} is no moment: write it as 2026-01-31, 2026-01-31T08:00:00Z, or relative to now as -1h"
-        ) from None
+        hint = "write it as 2026-01-31, 2026-01-31T08:00:00Z, or relative to now as -1h"
+        raise _wrong(option, f"{text!r} is no moment: {hint}") from None
+
+
+def _wrong(option: str, why: str) -> typer.BadParameter:
+    """The error that names an option and what is wrong with it."""
+    return typer.BadParameter(why, param_hint=f"'{option}'")
+
+
+def _length(text: str) -> timedelta:
+    if not _LENGTH.fullmatch(text):
+        raise ValueError(text)
+    return sum((float(number) * _UNITS[unit] for number, unit in _PART.findall(text)), timedelta())

@@ -20,7 +20,7 @@ Measurement: TypeAlias = Annotated[
     list[str] | None, typer.Option("--measurement", "-m", help="Only this one; may be repeated.")
 ]
 From: TypeAlias = Annotated[str | None, typer.Option("--from", help="First moment: ISO 8601, or ago, as -7d.")]
-To: TypeAlias = Annotated[str | None, typer.Option("--to", help="First moment after the range.")]
+To: TypeAlias = Annotated[str | None, typer.Option("--to", help="First moment after the range, in the same way.")]
 Workers: TypeAlias = Annotated[
     int, typer.Option(min=0, max=16, help="Chunks worked on at once; 0: as the server is set.")
 ]
@@ -52,9 +52,9 @@ class ScopeOptions:
         """As the service takes it."""
         scope = JobScope(device_ids=self.devices or (), user_id=self.user, measurements=self.measurement or ())
         if self.start is not None:
-            scope.start_time.CopyFrom(timestamp_message(times.moment(self.start), "from"))
+            scope.start_time.CopyFrom(timestamp_message(times.moment(self.start, "--from"), "from"))
         if self.end is not None:
-            scope.end_time.CopyFrom(timestamp_message(times.moment(self.end), "to"))
+            scope.end_time.CopyFrom(timestamp_message(times.moment(self.end, "--to"), "to"))
         return scope
 
 
