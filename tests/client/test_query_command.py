@@ -26,12 +26,12 @@ class Iotflow:
     """Runs the command against a service."""
 
     def __init__(self, address: str) -> None:
-        self._environment = {**os.environ, "IOTFLOW_ADDRESS": address, "COLUMNS": "200", "LINES": "40"}
+        self.environment = {**os.environ, "IOTFLOW_ADDRESS": address, "COLUMNS": "200", "LINES": "40"}
 
     async def __call__(self, *arguments: object, code: int = 0) -> str:
         """Return what it printed, on stderr where it is to fail with a code."""
         done = await asyncio.to_thread(
-            subprocess.run, self.line(*arguments), env=self._environment, capture_output=True, text=True, timeout=90
+            subprocess.run, self.line(*arguments), env=self.environment, capture_output=True, text=True, timeout=90
         )
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
@@ -179,6 +179,28 @@ async def test_a_table_too_long_to_read_says_what_to_ask_for(
         await stream.send(Columns(device, stamps, {"a": np.zeros(10_001)}))
         await stream.flush()
     assert "--format csv" in await iotflow(device, "--limit", 0, code=1)
+
+
+async def test_a_table_that_ends_early_says_so_and_what_to_ask_for(
+    client: TelemetryClient, service: ServiceProcess, iotflow: Iotflow, device: int
+) -> None:
+    stamps = np.datetime64("2026-01-01", "us") + np.arange(101) * np.timedelta64(1, "s")
+    async with client.write_stream() as stream:
+        await stream.send(Columns(device, stamps, {"a": np.zeros(101)}))
+        await stream.flush()
+    told = "iotflow: there are more points than these 100: give --limit, --from, --order descending or --format csv\n"
+    assert await told_beside(iotflow, device) == told
+    assert await told_beside(iotflow, device, "--limit", 100) == ""
+    assert await told_beside(iotflow, device, "--from", "2026-01-01T00:00:01") == ""
+
+
+async def told_beside(iotflow: Iotflow, *arguments: object) -> str:
+    """What a command that succeeds prints on stderr."""
+    words = iotflow.line(*arguments)
+    process = await asyncio.create_subprocess_exec(*words, env=iotflow.environment, stdout=-1, stderr=-1)
+    told = (await process.communicate())[1].decode()
+    assert process.returncode == 0
+    return told
 
 
 async def test_a_reader_that_has_enough_ends_the_command_in_silence(

@@ -7,6 +7,8 @@ import json
 import math
 from typing import Any, Final, TextIO
 
+import typer
+
 from iotflow.telemetry._values import Json
 from iotflow.telemetry.cli.question import Format
 from iotflow.telemetry.cli.rows import Rows
@@ -34,7 +36,21 @@ async def _print_jsonl(rows: Rows, out: TextIO) -> None:
         out.writelines(f"{_json(dict(zip(rows.columns, row, strict=True)))}\n" for row in block)
 
 
+async def print_glance(rows: Rows, most: int, out: TextIO) -> None:
+    """Print a table of the first rows; beside it, on stderr, whether there are more."""
+    cells = await _cells(rows)
+    _draw(rows, cells[:most], out)
+    if len(cells) > most:
+        out.flush()
+        ways = "--limit, --from, --order descending or --format csv"
+        typer.echo(f"iotflow: there are more points than these {most}: give {ways}", err=True)
+
+
 async def _print_table(rows: Rows, out: TextIO) -> None:
+    _draw(rows, await _cells(rows), out)
+
+
+async def _cells(rows: Rows) -> list[list[str]]:
     cells: list[list[str]] = []
     async for block in rows.blocks:
         if len(cells) + len(block) > MAX_TABLE_ROWS:
@@ -42,6 +58,10 @@ async def _print_table(rows: Rows, out: TextIO) -> None:
                 f"more than {MAX_TABLE_ROWS} rows make no table: give --limit, --format csv or --format jsonl"
             )
         cells += [[_cell(value) for value in row] for row in block]
+    return cells
+
+
+def _draw(rows: Rows, cells: list[list[str]], out: TextIO) -> None:
     out.write(table_of(rows.columns, cells, is_wide=not out.isatty()))
 
 

@@ -16,7 +16,7 @@ from iotflow.telemetry._enums import Aggregation, Fill, Order
 from iotflow.telemetry.cli import times
 from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.cli.plotting import print_plot
-from iotflow.telemetry.cli.printing import print_rows
+from iotflow.telemetry.cli.printing import print_glance, print_rows
 from iotflow.telemetry.cli.question import Aggregate, Choice, Downsample, Format, Latest, Points, Question, wanted_of
 from iotflow.telemetry.cli.rows import answer
 from iotflow.telemetry.cli.running import run
@@ -70,16 +70,19 @@ def query(
     wanted = wanted_of(aggregate or (), window, time_zone, percentile or (), fill, downsample, latest=latest)
     form = Format.JSONL if json else form
     is_short = form is Format.TABLE and limit is None and isinstance(wanted, Points)
-    question = Question(choice, wanted, order, _TABLE_LIMIT if is_short else limit or None, timeout)
+    # One more than is shown tells whether there are more.
+    question = Question(choice, wanted, order, _TABLE_LIMIT + 1 if is_short else limit or None, timeout)
     _refuse_unless_fit(question, form)
-    run(_query(address, question, form, output))
+    run(_query(address, question, form, output, is_short=is_short))
 
 
-async def _query(address: str, question: Question, form: Format, output: Path | None) -> None:
+async def _query(address: str, question: Question, form: Format, output: Path | None, *, is_short: bool) -> None:
     with _opened(output) as out:
         async with TelemetryClient(address) as client:
             if form is Format.PLOT:
                 await print_plot(client, question, out)
+            elif is_short:
+                await print_glance(await answer(client, question), _TABLE_LIMIT, out)
             else:
                 await print_rows(await answer(client, question), form, out)
 
