@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from iotflow.telemetry._arrays import ColumnValues, encode_column, put_fixed
 from iotflow.telemetry._errors import invalid, within
-from iotflow.telemetry._records import int32, text
+from iotflow.telemetry._records import int32, named, text
 from iotflow.telemetry._times import microsecond_array
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch
 
@@ -40,12 +40,14 @@ def encode_columns(columns: Columns) -> ColumnBatch:
 
     :raises InvalidArgumentError: they cannot be sent; the error names the field.
     """
+    if not isinstance(columns, Columns):
+        raise invalid("", f"{type(columns).__name__} is no Columns")
     device_id, user_id = int32(columns.device_id, "device_id"), int32(columns.user_id, "user_id")
     message = ColumnBatch(device_id=device_id, user_id=user_id)
     timestamps = microsecond_array(columns.timestamps, "timestamps")
     put_fixed(message, "timestamps", timestamps.astype("<i8", copy=False))
     for part, given in (("columns", columns.columns), ("metadata", columns.metadata)):
-        for name, values in given.items():
+        for name, values in named(given, part).items():
             with within(f'{part}["{name}"]'):
                 encode_column(getattr(message, part).add(), text(name, ""), values, len(timestamps))
     if columns.quality is not None:

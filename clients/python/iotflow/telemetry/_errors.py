@@ -97,7 +97,7 @@ def within(path: str) -> Iterator[None]:
         yield
     except InvalidArgumentError as error:
         first = error.violations[0]
-        raise invalid(f"{path}{first.field}", first.description) from None
+        raise invalid(f"{path}{first.field}".removesuffix("."), first.description) from None
 
 
 class SpoolError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from iotflow.telemetry._enums import RejectionReason, Store, TimePrecision, word_of
 from iotflow.telemetry._errors import invalid, within
@@ -11,6 +12,8 @@ from iotflow.telemetry._times import Moment, timestamp_message
 from iotflow.telemetry._values import Value, encode_value
 from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
 from iotflow.telemetry.v1.value_pb2 import TelemetryRecord
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,12 @@ def encode_records(records: Iterable[Record]) -> pb.WriteTelemetryRequest:
 
     :raises InvalidArgumentError: a record cannot be sent; the error names its field.
     """
+    if isinstance(records, Record):
+        raise invalid("records", "a Record alone: give a list of them")
     request = pb.WriteTelemetryRequest()
     for index, record in enumerate(records):
+        if not isinstance(record, Record):
+            raise invalid(f"records[{index}]", f"{type(record).__name__} is no Record")
         with within(f"records[{index}]."):
             _encode(request.records.add(), record)
     return request
@@ -115,8 +122,18 @@ def int32(number: int, field: str) -> int:
         raise invalid(field, f"{number!r} is no integer")
     result = number.__index__()
     if not -(2**31) <= result < 2**31:
-        raise invalid(field, f"{result} is beyond 32 bits")
+        raise invalid(field, f"{result} is not within {-(2**31)} to {2**31 - 1}")
     return result
+
+
+def named(given: Mapping[str, T], field: str) -> Mapping[str, T]:
+    """What is given by name.
+
+    :raises InvalidArgumentError: it is no mapping.
+    """
+    if not isinstance(given, Mapping):
+        raise invalid(field, f"{type(given).__name__} is no mapping of names to values")
+    return given
 
 
 def text(word: object, field: str) -> str:
@@ -134,15 +151,13 @@ def text(word: object, field: str) -> str:
 
 
 def _encode(message: TelemetryRecord, record: Record) -> None:
-    if not isinstance(record, Record):
-        raise invalid("", f"{type(record).__name__} is no Record")
     message.device_id = int32(record.device_id, "device_id")
     message.user_id = int32(record.user_id, "user_id")
     if record.timestamp is not None:
         message.timestamp.CopyFrom(timestamp_message(record.timestamp, "timestamp"))
-    for name, value in record.values.items():
+    for name, value in named(record.values, "values").items():
         encode_value(message.values[text(name, "values")], value, f'values["{name}"]')
-    for key, value in (record.metadata or {}).items():
+    for key, value in named(record.metadata or {}, "metadata").items():
         encode_value(message.metadata[text(key, "metadata")], value, f'metadata["{key}"]')
     if record.quality_flag is not None:
         message.quality_flag = int32(record.quality_flag, "quality_flag")

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from iotflow.telemetry._enums import Kind
 from iotflow.telemetry._errors import invalid
-from iotflow.telemetry._records import int32, text
+from iotflow.telemetry._records import int32, named, text
 from iotflow.telemetry._times import Moment, microseconds
 from iotflow.telemetry._values import Value, kind_of, plain
 
@@ -60,9 +60,7 @@ def encode_row(
 
 
 def _cells(part: str, given: Mapping[str, Value]) -> list[Cell]:
-    if not isinstance(given, Mapping):
-        raise invalid(part, f"{type(given).__name__} is no mapping of names to values")
-    return [_cell(part, name, value) for name, value in given.items()]
+    return [_cell(part, name, value) for name, value in named(given, part).items()]
 
 
 def _cell(part: str, name: str, value: Value) -> Cell:
