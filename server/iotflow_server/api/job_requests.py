@@ -81,10 +81,11 @@ def pace_of(pace: job_pb2.JobPace) -> JobPace:
     for store, rate in rates.items():
         if rate < 0:
             raise InvalidRequestError((f"pace.{store}_points_per_second", "a limit must not be negative; 0 is none"))
-    try:
-        Hours.parse(pace.hours, pace.time_zone)
-    except ValueError as error:
-        raise InvalidRequestError(("pace.hours", str(error))) from None
+    for field, hours in (("pace.time_zone", ()), ("pace.hours", pace.hours)):
+        try:
+            Hours.parse(hours, pace.time_zone)
+        except ValueError as error:
+            raise InvalidRequestError((field, str(error))) from None
     limits = {store: rate for store, rate in rates.items() if rate}
     return JobPace(pace.workers, limits, tuple(pace.hours), pace.time_zone or "UTC")
 

@@ -59,6 +59,7 @@ def test_kinds_and_states_are_those_of_the_protos() -> None:
         (lambda: asked.pace_of(PaceMessage(workers=17)), "pace.workers"),
         (lambda: asked.pace_of(PaceMessage(iotdb_points_per_second=-1)), "pace.iotdb_points_per_second"),
         (lambda: asked.pace_of(PaceMessage(hours=["always"])), "pace.hours"),
+        (lambda: asked.pace_of(PaceMessage(hours=["22:00-06:00"], time_zone="Nowhere")), "pace.time_zone"),
         (lambda: asked.page_size(1_001), "page_size"),
         (lambda: asked.token_number("x"), "page_token"),
         (lambda: asked.words([77], asked.KINDS, "kinds"), "kinds"),
