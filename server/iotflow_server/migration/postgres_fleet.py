@@ -93,8 +93,7 @@ class PostgresFleet:
             if instance.silent_seconds < silence_seconds and not instance.stopped:
                 raise InstanceHeardError(instance.name, instance.silent_seconds)
             await connection.execute(sql.LEAVE, instance_id)
-            for store in marks_of_removal(await _known(connection), instance):
-                await mark_everything(connection, store)
+            await _mark_removed(connection, instance)
 
     async def begin(self, known: FleetState, wish: Wish) -> bool:
         """Announce a transition; False where the fleet no longer stands where the caller believes."""
@@ -150,6 +149,17 @@ class PostgresFleet:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             yield connection
             await connection.execute(sql.TELL)
+
+
+async def _mark_removed(connection: Connection, instance: Instance) -> None:
+    known = await _known(connection)
+    marked = marks_of_removal(known, instance)
+    for store in marked:
+        await mark_everything(connection, store)
+    moving = known.under_way
+    if marked and moving is not None and moving.step is Step.DRAINED:
+        # Those that are left may have confirmed that nothing is dirty, which is true no more.
+        await connection.execute(sql.STEP, moving.id, Step.DRAINED.value, "")
 
 
 async def _flip(connection: Connection, known: FleetState, moving: Transition) -> None:
