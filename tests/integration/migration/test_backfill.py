@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from iotflow_server.config import IotdbSettings
+from iotflow_server.migration.backfill import joining
 from iotflow_server.migration.backfill.evidence import BackfillEvidence
 from iotflow_server.migration.jobs.job import JobObjectedError
 from iotflow_server.migration.jobs.job_table import JobTable
@@ -17,6 +18,7 @@ from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.iotdb.session import Session
 from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.postgres.filling import Filling
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import TimeRange
 from tests.integration.migration.backfill_bed import Bed, backfill_bed
@@ -242,6 +244,23 @@ def since(epoch: int) -> Callable[[], Awaitable[int]]:
         return epoch
 
     return say
+
+
+async def test_nothing_more_is_carried_once_postgresql_is_read(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is deleted from then on must not come back, and who deletes does not wait for long."""
+    fill = Filling.fill
+
+    async def fill_and_turn(self: Filling, batches: Sequence[Batch]) -> int:
+        count = await fill(self, batches)
+        bed.phase = Phase.READ_POSTGRES
+        return count
+
+    monkeypatch.setattr(Filling, "fill", fill_and_turn)
+    monkeypatch.setattr(joining, "_FILL_VALUES", 1)
+    await bed.iotdb.write([batch(device, [T0], a=[1.0]) for device in (1, 2, 3)])
+    job = await bed.backfill()
+    assert (job.state, job.error) == (JobState.FAILED, "the phase is READ_POSTGRES")
+    assert {device for _, device, _ in await bed.in_postgres()} == {1}
 
 
 async def test_the_phase_waits_for_a_backfill_and_for_what_it_could_not_carry(

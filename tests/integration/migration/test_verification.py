@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -44,6 +44,7 @@ class Bench:
         self.pair: Pair | None = Pair(iotdb, postgres)
         self.findings = VerificationFindings(postgres.pool, 50)
         self.history = IotdbHistory(settings, lambda _: 0, 2)
+        self.lag: Callable[[], float] = lambda: 0.0
 
     def parts(self, instance: str = "one") -> JobParts:
         parts = JobParts.of(
@@ -55,7 +56,7 @@ class Bench:
             self.history,
             self.findings,
             LockingCorrector(DeviceLocks(self.postgres.pool).deleting),
-            CatchUp(lambda: 0, patience_seconds=1),
+            CatchUp(lambda: self.lag(), patience_seconds=1),
             lambda _: 0,
             continuous_points_per_second=1_000_000,
         )
@@ -197,6 +198,22 @@ async def test_only_what_is_allowed_is_put_right(bench: Bench, allowed: tuple[st
     assert told(await bench.findings.listed(again.id)) == left
     if len(allowed) == 3:
         assert await content(bench.postgres, 1) == await content(bench.iotdb, 1)
+
+
+async def test_nothing_is_put_right_in_the_store_that_is_read_by_now(bench: Bench) -> None:
+    await bench.both(batch(1, TIMES, **EVERY_KIND))
+    await bench.postgres.write([batch(1, [T0 + 9 * MS], number=[9.0])])
+    right = await content(bench.postgres, 1)
+
+    def turn() -> float:
+        """Asked while it is found out whether the difference stays."""
+        bench.pair = Pair(bench.postgres, bench.iotdb)
+        return 0.0
+
+    bench.lag = turn
+    job = await bench.verified(spec("extra"))
+    assert (job.state, job.error) == (JobState.FAILED, "the stores have changed their places: verify again")
+    assert await content(bench.postgres, 1) == right
 
 
 async def test_points_that_are_written_all_the_while_are_no_differences(bench: Bench) -> None:

@@ -143,6 +143,8 @@ class Backfill:
                 yield page
 
     async def _fill(self, filling: Filling, pages: Sequence[HistoryPage], told: _Told) -> None:
+        # A chunk takes long, and once PostgreSQL is read a delete waits for none of it.
+        self._check_phase()
         batches = [page.batch for page in pages]
         told.faults += (fault for page in pages for fault in page.faults)
         told.points += sum(map(values_of, batches))

@@ -100,8 +100,7 @@ class Verification:
             async for bucket in buckets:
                 told[bucket.part].add(bucket, await self._judged(comparison, bucket, pair, lossy))
                 await self._slow_down(bucket.points)
-                if self._pair().primary.name is not pair.primary.name:
-                    raise JobImpossibleError("the stores have changed their places: verify again")
+                self._check_places(pair)
         await self._parts.findings.put(self._control.job_id, [one.found() for one in told.values()])
         failures = tuple(failure for one in told.values() for failure in one.failures())
         return ChunkResult(sum(one.points for one in told.values()), failures)
@@ -136,6 +135,8 @@ class Verification:
         self, comparison: Comparison, device_id: int, wrong: Differences, pair: Pair
     ) -> Collection[Place]:
         """Put points right; return those that are."""
+        # To tell that they differ took seconds.
+        self._check_places(pair)
         await self._parts.corrector.correct(pair, device_id, wrong)
         span = TimeRange(min(place.timestamp for place in wrong), max(place.timestamp for place in wrong) + 1)
         left, _ = await comparison.differences(device_id, {place.measurement for place in wrong}, span)
@@ -175,6 +176,10 @@ class Verification:
         if pair is None:
             raise JobImpossibleError("the phase does not write both stores any more")
         return pair
+
+    def _check_places(self, pair: Pair) -> None:
+        if self._pair().primary.name is not pair.primary.name:
+            raise JobImpossibleError("the stores have changed their places: verify again")
 
     @property
     def _chunk_points(self) -> int:
