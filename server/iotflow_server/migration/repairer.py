@@ -16,7 +16,6 @@ from iotflow_server.migration.dirty_book import DirtyBook, Entry
 from iotflow_server.migration.postgres_dirty import PostgresDirty
 from iotflow_server.migration.repair_pace import RepairPace
 from iotflow_server.migration.sync import sync_step
-from iotflow_server.routing.company import Company
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.routing.phase import Phase
 from iotflow_server.routing.router import SLOW_SECONDS, Router
@@ -142,7 +141,7 @@ class Repairer:
     def _next(self) -> _Held | None:
         """The range that was held longest, if it may be compared now."""
         held = min(self._held, key=attrgetter("ripe_at"), default=None)
-        is_settled = self._is_settled or self._router.company is Company.NOBODY
+        is_settled = self._is_settled or self._router.is_long_alone
         return held if held is not None and (is_settled or held.ripe_at <= time.monotonic()) else None
 
     async def _claim_all(self) -> None:

@@ -63,8 +63,7 @@ class Router:
         patience_seconds: float,
     ) -> None:
         self.stance = stance
-        #: Who else writes to the stores.
-        self.company = Company.STRANGERS
+        self._company, self._company_since = Company.STRANGERS, time.monotonic()
         self._is_primary_well = True
         self._locks = locks
         self._stores = stores
@@ -76,6 +75,21 @@ class Router:
     def phase(self) -> Phase:
         """The phase by which calls are sent."""
         return self.stance.phase
+
+    @property
+    def company(self) -> Company:
+        """Who else writes to the stores."""
+        return self._company
+
+    @company.setter
+    def company(self, company: Company) -> None:
+        if company is not self._company:
+            self._company, self._company_since = company, time.monotonic()
+
+    @property
+    def is_long_alone(self) -> bool:
+        """Whether what was written here beside others has ended, or is so slow that it notes itself."""
+        return self._company is Company.NOBODY and _is_slow(self._company_since)
 
     @property
     def time_precision_us(self) -> int:
@@ -122,15 +136,14 @@ class Router:
 
         async with self._marked(lambda: self._in_flight.writing(Spans.of(frame))):
             stored_in = await self._both(write, lambda: ranges_of(frame))
-            # Others may have been there at its begin alone: who has ended in good order goes at once.
-            if len(stored_in) > 1 and not (company is self.company is Company.NOBODY):
-                is_known = company is Company.OTHERS and is_watched and time.monotonic() - begin <= SLOW_SECONDS
+            if len(stored_in) > 1 and not self._was_alone(company, begin):
+                is_known = company is Company.OTHERS and is_watched and not _is_slow(begin)
                 await self._note_crossing(ranges_within(frame, contested) if is_known else ranges_of(frame), company)
         return WriteOutcome(stored_in, refusals, self.time_precision_us)
 
     async def delete(self, selection: Selection) -> tuple[StoreName, ...]:
         """Delete from the stores of the phase; return those that have done it."""
-        ranges, company = ranges_selected(selection), self.company
+        ranges, company, begin = ranges_selected(selection), self.company, time.monotonic()
 
         async def delete(store: TelemetryStore, permission: Permission | None) -> None:
             if permission is not None:
@@ -144,10 +157,18 @@ class Router:
             self._keep_copies_away(selection) as is_safe,
         ):
             stored_in = await self._both(delete, lambda: ranges)
-            if not (is_safe and company is self.company is Company.NOBODY):
+            if not (is_safe and self._was_alone(company, begin)):
                 # A copy, or a write through another instance, may come between both deletes.
                 await self._note_crossing(ranges, company)
         return stored_in
+
+    def _was_alone(self, company: Company, begin: float) -> bool:
+        """Whether nobody can have written beside what began at a time of ``time.monotonic``, in some company.
+
+        Others may have been there at its begin alone: who has ended in good order goes at once. And of who has come
+        a process that was frozen meanwhile has not heard yet.
+        """
+        return company is self.company is Company.NOBODY and not _is_slow(begin)
 
     def _marked(self, marked: Callable[[], AbstractAsyncContextManager[None]]) -> AbstractAsyncContextManager[None]:
         """Let what is about to be done be known after a crash, where that could leave it in one store alone."""
@@ -247,6 +268,10 @@ class Router:
             return await self._stores[StoreName.IOTDB].series_types(device_id)
         types = await secondary.ask(lambda store: store.series_types(device_id))
         return await self.primary().series_types(device_id) if types is None else types
+
+
+def _is_slow(begin: float) -> bool:
+    return time.monotonic() - begin > SLOW_SECONDS
 
 
 def _types_beyond(batch: Batch, types: Mapping[str, SeriesType]) -> dict[str, SeriesType]:

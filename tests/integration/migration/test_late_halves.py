@@ -39,7 +39,7 @@ late = pytest.mark.parametrize("seconds", [1.0, SLOW_SECONDS + 2.0])
 
 
 class LateStore(ObservedStore):
-    """A store that a write reaches only when it is let through."""
+    """A store that a write or a delete of the router reaches only when it is let through."""
 
     def __init__(self, store: TelemetryStore) -> None:
         metrics = Metrics()
@@ -53,9 +53,17 @@ class LateStore(ObservedStore):
         """Store batches."""
         if permission is not None:
             await permission.wait()
+        await self._comes()
+        return await super().write(batches, permission, tells_young=tells_young)
+
+    async def delete(self, selection: Selection) -> None:
+        """Delete points."""
+        await self._comes()
+        await super().delete(selection)
+
+    async def _comes(self) -> None:
         self.came.set()
         await self.let_through.wait()
-        return await super().write(batches, permission, tells_young=tells_young)
 
 
 class Two:
@@ -100,6 +108,13 @@ class Two:
             await marks.stop()
             marks.close()
 
+    async def other_leaves(self) -> None:
+        """In good order; the first one hears of it at once."""
+        await self._repairers[1].stop()
+        async with self._pool_of.pool.connection() as connection:
+            await connection.execute("DELETE FROM instances WHERE instance_id = '1'")
+        self.one.company = Company.NOBODY
+
     async def all_is_repaired(self) -> None:
         async def nothing_is_noted() -> bool:
             return not any([await dirty.count(store) for dirty in self.dirty for store in StoreName])
@@ -128,6 +143,10 @@ async def in_phase(
 
 async def _late_beside(two: Two, seconds: float, change: Callable[[], Awaitable[object]]) -> None:
     write = asyncio.create_task(two.one.write([point(DEVICE, T0, "x", 1.0)]))
+    await _late(two, write, seconds, change)
+
+
+async def _late(two: Two, write: asyncio.Task[object], seconds: float, change: Callable[[], Awaitable[object]]) -> None:
     await two.late.came.wait()
     await change()
     await asyncio.sleep(seconds)
@@ -146,14 +165,37 @@ async def test_a_late_half_does_not_undo_what_another_instance_wrote(
     await _late_beside(two, seconds, lambda: two.other.write([point(DEVICE, T0, "x", 2.0)]))
 
 
+@late
 @pytest.mark.parametrize(("one", "other"), [(Company.NOBODY, Company.STRANGERS), (Company.STRANGERS, Company.NOBODY)])
 async def test_a_late_half_crosses_with_who_does_not_know_yet_that_it_is_not_alone(
-    in_phase: Callable[[Phase], Awaitable[Two]], one: Company, other: Company
+    in_phase: Callable[[Phase], Awaitable[Two]], one: Company, other: Company, seconds: float
 ) -> None:
     two = await in_phase(Phase.READ_POSTGRES)
     two.one.company, two.other.company = one, other
-    # It is heard of within a second.
-    await _late_beside(two, 1.0, lambda: two.other.write([point(DEVICE, T0, "x", 2.0)]))
+    # It is heard of within a second, but by who is frozen.
+    await _late_beside(two, seconds, lambda: two.other.write([point(DEVICE, T0, "x", 2.0)]))
+
+
+@late
+async def test_a_late_delete_crosses_with_who_does_not_know_yet_that_it_is_not_alone(
+    in_phase: Callable[[Phase], Awaitable[Two]], seconds: float
+) -> None:
+    two = await in_phase(Phase.READ_POSTGRES)
+    two.one.company, two.other.company = Company.NOBODY, Company.STRANGERS
+    delete = asyncio.create_task(two.one.delete(Selection((DEVICE,), None, TimeRange(T0, T0 + MS))))
+    await _late(two, delete, seconds, lambda: two.other.write([point(DEVICE, T0, "x", 2.0)]))
+
+
+async def test_a_late_half_does_not_undo_what_was_written_by_who_has_left(
+    in_phase: Callable[[Phase], Awaitable[Two]],
+) -> None:
+    two = await in_phase(Phase.READ_POSTGRES)
+
+    async def write_and_leave() -> None:
+        await two.other.write([point(DEVICE, T0, "x", 2.0)])
+        await two.other_leaves()
+
+    await _late_beside(two, 1.0, write_and_leave)
 
 
 @late

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from iotflow_server.migration.fleet import FleetState, Step, Wish
@@ -17,7 +15,7 @@ LEFT, DEAD = "left", "dead"
 
 
 @pytest.fixture
-async def fleet(postgres_store: PostgresStore) -> AsyncIterator[PostgresFleet]:
+async def fleet(postgres_store: PostgresStore) -> PostgresFleet:
     """Two instances, of which one has confirmed that nothing is dirty, and the other one has not."""
     fleet = PostgresFleet(postgres_store.pool)
     await fleet.first(Phase.DUAL_WRITE)
@@ -31,7 +29,7 @@ async def fleet(postgres_store: PostgresStore) -> AsyncIterator[PostgresFleet]:
         await _proceed(fleet)
     assert await _step(fleet) is Step.DRAINED
     await fleet.confirm(LEFT, (await _state(fleet)).revision)
-    yield fleet
+    return fleet
 
 
 async def _state(fleet: PostgresFleet) -> FleetState:
