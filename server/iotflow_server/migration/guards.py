@@ -44,7 +44,10 @@ def guards_between(current: Phase, target: Phase, findings: Findings) -> tuple[G
     guards.append(_all_heard(findings))
     if target.primary is not current.primary:
         guards.append(_in_sync(target.primary, findings.dirty[target.primary]))
-        guards.append(_is_whole(current.primary, findings.dirty[current.primary]))
+        guards.append(_is_whole(current.primary, findings.dirty[current.primary], forcible=False))
+    elif target.secondary is None:
+        # Nothing is filled in from then on.
+        guards.append(_is_whole(current.primary, findings.dirty[current.primary], forcible=True))
     return tuple(guards)
 
 
@@ -92,11 +95,11 @@ def _in_sync(store: StoreName, dirt: Dirt) -> Guard:
     )
 
 
-def _is_whole(store: StoreName, dirt: Dirt) -> Guard:
+def _is_whole(store: StoreName, dirt: Dirt, *, forcible: bool) -> Guard:
     return Guard(
         name="primary_whole",
         satisfied=dirt.ranges == 0,
         finding=f"{dirt} of {store}, which is read, that are not yet filled after a forced transition",
-        remedy="wait for the repair in the background; GetMigration shows how many are left",
-        forcible=False,
+        remedy="wait, where both stores are written, for the repair; GetMigration shows how many are left",
+        forcible=forcible,
     )
