@@ -86,16 +86,16 @@ class DirtyJournal:
 
     async def forget(self, store: StoreName) -> None:
         """Drop all ranges of a store that is no longer there."""
-        await asyncio.to_thread(self._replace, [e for e in self._entries.values() if e.store is store], [])
+        await asyncio.to_thread(self._replace, self._of(store), [])
 
     async def relabel(self, store: StoreName, other: StoreName) -> None:
         """Let the ranges of a store be those of the other."""
-        old = [entry for entry in self._entries.values() if entry.store is store]
+        old = self._of(store)
         await asyncio.to_thread(self._replace, old, [replace(entry, store=other) for entry in old])
 
     async def claim(self, stores: Sequence[StoreName], *, besides: Collection[int] = ()) -> Entry | None:
         """Return the oldest range of these stores, for repair."""
-        candidates = (e for store in stores for e in self._entries.values() if e.store is store)
+        candidates = (entry for store in stores for entry in self._of(store))
         entry = next((e for e in candidates if e.id not in besides and self._may_be_repaired(e, stores[0])), None)
         if entry is not None:
             self._claimed.add(entry.id)
@@ -115,6 +115,10 @@ class DirtyJournal:
         """Replace the claimed range by parts, none where it is repaired."""
         await asyncio.to_thread(self._replace, [entry], [replace(entry, range=part) for part in parts])
         self._claimed.discard(entry.id)
+
+    def _of(self, store: StoreName) -> list[Entry]:
+        # Of a copy: threads add entries meanwhile.
+        return [entry for entry in list(self._entries.values()) if entry.store is store]
 
     def _may_be_repaired(self, entry: Entry, primary: StoreName) -> bool:
         if entry.store is primary:

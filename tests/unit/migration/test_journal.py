@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -51,6 +53,21 @@ async def test_what_lies_within_a_recorded_range_is_recorded_already(journal: Di
     await journal.add_everything(POSTGRES)
     await journal.add(POSTGRES, [dirty(7, 1, 2)])
     assert journal.dirt()[POSTGRES].ranges == 1
+
+
+async def test_a_claim_goes_through_ranges_while_others_are_added(journal: DirtyJournal) -> None:
+    many = [dirty(device, 0, 10) for device in range(2_000)]
+    await journal.add(POSTGRES, many)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        adding = [asyncio.create_task(journal.add(POSTGRES, [dirty(device, 0, 10)])) for device in range(2_000, 2_100)]
+        while not all(task.done() for task in adding):
+            assert await journal.claim([POSTGRES], besides=range(10_000)) is None
+            await asyncio.sleep(0)
+    finally:
+        sys.setswitchinterval(before)
+    assert await journal.count(POSTGRES) == 2_100
 
 
 async def test_what_is_added_during_a_repair_outlives_it(journal: DirtyJournal) -> None:
