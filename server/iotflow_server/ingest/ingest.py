@@ -41,6 +41,8 @@ class Ingest:
         while self._deletes:
             await asyncio.wait(set(self._deletes))
         await self._committer.stop()
+        # What comes after the end would be known to nobody.
+        await self._router.settled()
 
     def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
         """Begin to store what there was room for in the budget; the room is given back when that has ended.

@@ -111,6 +111,11 @@ class Router:
         name = self.phase.secondary
         return None if name is None else self._secondaries[name]
 
+    async def settled(self) -> None:
+        """Return once nothing that was given up on is under way any more, and what it may have left is noted."""
+        for secondary in self._secondaries.values():
+            await secondary.stragglers_ended()
+
     async def write(self, batches: Sequence[Batch]) -> WriteOutcome:
         """Write batches to the stores of the phase, the primary first.
 
