@@ -155,9 +155,8 @@ class Router:
                 await permission.wait()
             await store.delete(selection)
 
-        if self.stance.forgoes is not None:
-            await self._dirty.add(self.stance.forgoes, ranges)
         async with (
+            self._noted_for_the_way_back(ranges),
             self._marked(lambda: self._in_flight.deleting(ranges)),
             self._keep_copies_away(selection) as is_safe,
         ):
@@ -166,6 +165,20 @@ class Router:
                 # A copy, or a write through another instance, may come between both deletes.
                 await self._note_crossing(ranges, company)
         return stored_in
+
+    @asynccontextmanager
+    async def _noted_for_the_way_back(self, ranges: list[DirtyRange]) -> AsyncIterator[None]:
+        """Before the block, lest it be lost in between, and after it: an instance that has not heard yet that the store
+        is only kept may have compared it meanwhile."""
+        await self._note_forgone(ranges)
+        try:
+            yield
+        finally:
+            await self._note_forgone(ranges)
+
+    async def _note_forgone(self, ranges: list[DirtyRange]) -> None:
+        if self.stance.forgoes is not None:
+            await self._dirty.add(self.stance.forgoes, ranges)
 
     def _was_alone(self, company: Company, begin: float) -> bool:
         """Whether nobody can have written beside what began at a time of ``time.monotonic``, in some company.
