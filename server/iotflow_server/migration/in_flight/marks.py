@@ -57,7 +57,7 @@ class WritesInFlight:
         if left and store is not None:
             ranges = bounded(left, most)
             _log.warning("writes were cut off", action="writes_cut_off", store=str(store), ranges=len(ranges))
-            await dirty.add(store, ranges)
+            await dirty.add(store, ranges, is_own=stance.is_turning)
         if left:
             await self._on_disk(self._file.clear)
 
