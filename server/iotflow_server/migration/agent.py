@@ -143,6 +143,8 @@ class FleetAgent:
 
     async def _follow(self, found: FleetState) -> None:
         if found.stance != self._router.stance:
+            # Before writes are held, lest they wait for a store that hangs.
+            await self._router.settled()
             async with self._quiesced():
                 await self._act_by(found)
         elif found.revision > self.state.revision:
