@@ -169,6 +169,7 @@ async def test_without_pyarrow_the_error_names_the_extra(table: Aggregates, monk
         ({"time_zone": "Europe/Atlantis"}, "calendar_window.time_zone"),
         ({"fill": "zero"}, "fill"),
         ({"percentiles": ["many"]}, "percentiles[0]"),
+        ({"percentiles": "50"}, "percentiles"),
         ({"percentiles": [50]}, "percentiles"),
         ({"quality_flags": 3}, "quality_flags"),
         ({"quality_flags": [2**31]}, "quality_flags[0]"),
@@ -183,6 +184,13 @@ async def test_a_wrong_option_is_named(
     with pytest.raises(InvalidArgumentError) as refusal:
         await client.aggregate(["max"], **days(filled, **options))
     assert [violation.field for violation in refusal.value.violations] == [field]
+
+
+async def test_a_duration_in_words_is_told_what_would_be_right(client: TelemetryClient, filled: int) -> None:
+    with pytest.raises(
+        InvalidArgumentError, match="none of day, week, month, year, and a duration is a timedelta"
+    ):
+        await client.aggregate(["max"], **days(filled, window="1h"))
 
 
 async def test_what_a_series_does_not_have_is_refused_by_its_name(client: TelemetryClient, filled: int) -> None:

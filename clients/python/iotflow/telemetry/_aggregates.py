@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from iotflow.telemetry._arrow import table_of
 from iotflow.telemetry._enums import Aggregation, CalendarUnit, Fill, Order, Store, number_of, word_of
-from iotflow.telemetry._errors import invalid
+from iotflow.telemetry._errors import InvalidArgumentError, invalid
 from iotflow.telemetry._pandas import indexed_frame
 from iotflow.telemetry._records import int32
 from iotflow.telemetry._tables import masked, moments_array
@@ -113,6 +113,8 @@ def encode_aggregate(
 
     :raises InvalidArgumentError: a field is wrong.
     """
+    if isinstance(percentiles, str):
+        raise invalid("percentiles", f"{percentiles!r} is one word: give a list of numbers")
     numbers: Any = [number_of(Aggregation, word, f"aggregations[{index}]") for index, word in enumerate(aggregations)]
     words: Any = {"fill": number_of(Fill, fill, "fill"), "order": number_of(Order, order, "order")}
     return pb.AggregateTelemetryRequest(
@@ -136,11 +138,18 @@ def decode_aggregates(
 
 def _window(window: timedelta | CalendarUnit | str | None, time_zone: str) -> dict[str, Any]:
     if isinstance(window, str):
-        unit: Any = number_of(CalendarUnit, window, "window")
+        unit: Any = _unit(window)
         return {"calendar_window": pb.CalendarWindow(unit=unit, time_zone=time_zone)}
     if time_zone:
         raise invalid("time_zone", "a time zone goes with a window that is a unit of the calendar")
     return {} if window is None else {"window": duration_message(window, "window")}
+
+
+def _unit(window: str) -> int:
+    try:
+        return number_of(CalendarUnit, window, "window")
+    except InvalidArgumentError as error:
+        raise invalid("window", f"{error.violations[0].description}, and a duration is a timedelta") from None
 
 
 def _percentile(percentile: float, field: str) -> float:

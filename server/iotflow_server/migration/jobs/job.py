@@ -90,4 +90,4 @@ class JobKindUnavailableError(JobRefusedError):
     """This instance cannot do jobs of that kind."""
 
     def __init__(self, kind: JobKind) -> None:
-        super().__init__(f"this server cannot do jobs of kind {kind}")
+        super().__init__(f"this server cannot do jobs of kind {kind}: those need IoTDB, of which it has none")
