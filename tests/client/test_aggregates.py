@@ -187,9 +187,7 @@ async def test_a_wrong_option_is_named(
 
 
 async def test_a_duration_in_words_is_told_what_would_be_right(client: TelemetryClient, filled: int) -> None:
-    with pytest.raises(
-        InvalidArgumentError, match="none of day, week, month, year, and a duration is a timedelta"
-    ):
+    with pytest.raises(InvalidArgumentError, match="none of day, week, month, year, and a duration is a timedelta"):
         await client.aggregate(["max"], **days(filled, window="1h"))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from iotflow_server.api.ports import Comparisons
 from iotflow_server.composition.core import Core
+from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.parts import JobParts
 from iotflow_server.migration.jobs.spec import JobKind
 from iotflow_server.migration.verification.comparing import Pair
@@ -20,7 +21,7 @@ from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
 
 
-def offer_verification(core: Core, jobs: JobParts, history: History) -> None:
+def offer_verification(core: Core, jobs: JobParts, history: History, copies: CopyGate) -> None:
     """Let verifications and repairs be done as jobs."""
 
     def pair() -> Pair | None:
@@ -33,6 +34,7 @@ def offer_verification(core: Core, jobs: JobParts, history: History) -> None:
         history,
         _findings(core),
         LockingCorrector(core.locks.deleting),
+        copies,
         core.catch_up,
         core.registry.owner,
         core.settings.continuous_verification_points_per_second,

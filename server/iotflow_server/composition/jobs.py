@@ -11,6 +11,7 @@ from iotflow_server.composition.fleet import Member
 from iotflow_server.composition.stores import iotdb_history
 from iotflow_server.migration.archive.offering import offer_archives
 from iotflow_server.migration.backfill.backfill import Backfills
+from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.parts import JobParts
@@ -28,8 +29,8 @@ def start_jobs(core: Core, member: Member) -> JobParts:
     jobs = _parts(core, member)
     if StoreName.IOTDB in core.stores:
         history = iotdb_history(core.settings, _MOST_WORKERS, core.stack, core.registry.owner)
-        _offer_backfill(core, jobs, history)
-        offer_verification(core, jobs, history)
+        _offer_backfill(core, jobs, history, member.agent.copies)
+        offer_verification(core, jobs, history, member.agent.copies)
         offer_archives(
             jobs.kinds, history, lambda: core.router.phase, core.registry.owner, core.settings.archive_file_points
         )
@@ -56,7 +57,7 @@ def _parts(core: Core, member: Member) -> JobParts:
     )
 
 
-def _offer_backfill(core: Core, jobs: JobParts, history: History) -> None:
+def _offer_backfill(core: Core, jobs: JobParts, history: History, copies: CopyGate) -> None:
     registry, router = core.registry, core.router
 
     async def adopt() -> None:
@@ -66,5 +67,5 @@ def _offer_backfill(core: Core, jobs: JobParts, history: History) -> None:
     filler = core.postgres.filler(_MOST_WORKERS)
     core.stack.push_async_callback(filler.close)
     points = core.settings.backfill_chunk_points
-    backfills = Backfills(history, filler, lambda: router.phase, registry.owner, adopt, points)
+    backfills = Backfills(history, filler, lambda: router.phase, registry.owner, adopt, copies, points)
     jobs.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection)

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.fleet import FleetState, Step, Transition
 from iotflow_server.migration.fleet_figures import FleetFigures
@@ -54,6 +55,8 @@ class FleetAgent:
         """``patience_seconds``: a step that may be undone is, after so long."""
         self.state = state
         self.instance_id = file.instance_id()
+        #: Every copy that a job makes goes through it.
+        self.copies = CopyGate()
         self._figures = figures
         self._fleet = fleet
         self._file = file
@@ -197,6 +200,7 @@ class FleetAgent:
         moving = self.state.under_way
         if moving is None or moving.step in (Step.ANNOUNCED, Step.STRICT):
             self._repairer.allow()
+            self.copies.open()
 
     async def _confirm(self) -> None:
         if self._confirmed >= self.state.revision or not await self._has_done_its_part():
@@ -207,7 +211,7 @@ class FleetAgent:
     async def _has_done_its_part(self) -> bool:
         moving = self.state.under_way
         if moving is not None and not moving.step.may_be_undone:
-            await self._repairer.forbid()
+            await self._forbid_copies()
             if not moving.target.keeps_iotdb:
                 await self._dirty.local.forget(StoreName.IOTDB)
         if moving is None or moving.step is not Step.DRAINED:
@@ -217,13 +221,17 @@ class FleetAgent:
     async def _is_drained(self, moving: Transition) -> bool:
         """Whether all is repaired that was dirty when the strict writes began; nothing is repaired after that."""
         if moving.forced or await self._dirty.count(moving.target.primary) == 0:
-            await self._repairer.forbid()
+            await self._forbid_copies()
             return True
         # All have confirmed that what they wrote before the strict window has ended.
         self._repairer.allow(is_settled=True)
         self._wake.set()
         await asyncio.sleep(_BUSY_SECONDS)
         return False
+
+    async def _forbid_copies(self) -> None:
+        await self._repairer.forbid()
+        await self.copies.close()
 
     async def _drive(self) -> None:
         """Begin the next step where all have confirmed this one; any instance does, so that none is missed."""

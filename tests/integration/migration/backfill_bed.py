@@ -10,6 +10,7 @@ from typing import Any
 
 from iotflow_server.config import IotdbSettings
 from iotflow_server.migration.backfill.backfill import Backfills
+from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.job import Job, RecordedFinding
 from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.parts import JobParts
@@ -75,7 +76,7 @@ async def backfill_bed(
         postgres.pool, "test", lambda: 1, str, lambda _: None, lease_seconds=30, settings=RunSettings(2, 2)
     )
     bed = Bed(iotdb, postgres, parts)
-    backfills = Backfills(history, filler, lambda: bed.phase, owner_of, adopt, chunk_points)
+    backfills = Backfills(history, filler, lambda: bed.phase, owner_of, adopt, CopyGate(), chunk_points)
     parts.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection)
     parts.runner.start()
     try:

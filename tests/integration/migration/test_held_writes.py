@@ -1,16 +1,19 @@
-"""While the phase moves, writes are held for a moment, and not for as long as a store hangs."""
+"""While the phase moves, writes are held for a moment and not for as long as a store hangs, and no job copies."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from iotflow_server.config import IotdbSettings
 from iotflow_server.migration.agent import FleetAgent
 from iotflow_server.migration.dirty_ranges import DirtyRanges
-from iotflow_server.migration.fleet import Wish
+from iotflow_server.migration.fleet import Step, Wish
 from iotflow_server.migration.fleet_figures import FleetFigures
 from iotflow_server.migration.in_flight.marks import WritesInFlight
 from iotflow_server.migration.journal import DirtyJournal
@@ -38,9 +41,26 @@ async def _give_up_on(secondary: Secondary, let_through: asyncio.Event, events: 
     assert not await secondary.settle(secondary.begin(hang))
 
 
-async def test_what_was_given_up_on_is_waited_for_before_writes_are_held(
-    postgres_store: PostgresStore, tmp_path: Path
-) -> None:
+@dataclass(frozen=True)
+class Turn:
+    """An instance whose secondary is away; ``events`` hears when writes are held."""
+
+    agent: FleetAgent
+    fleet: PostgresFleet
+    router: Router
+    events: list[str]
+
+    async def begin(self, target: Phase) -> None:
+        await self.agent.tick()
+        assert await self.fleet.begin(self.agent.state, Wish(target, "test", "", forced=True))
+
+    async def end(self, target: Phase) -> None:
+        while self.router.phase is not target:
+            await self.agent.tick()
+
+
+@pytest.fixture
+async def turn(postgres_store: PostgresStore, tmp_path: Path) -> AsyncIterator[Turn]:
     pool, file, events = postgres_store.pool, PositionFile(tmp_path), list[str]()
     fleet, journal, marks = PostgresFleet(pool), DirtyJournal(tmp_path / "d.sqlite"), WritesInFlight(tmp_path / "m")
     dirty, locks = DirtyRanges(journal, PostgresDirty(pool, file.instance_id(), 100)), DeviceLocks(pool)
@@ -62,18 +82,38 @@ async def test_what_was_given_up_on_is_waited_for_before_writes_are_held(
     agent = FleetAgent(
         fleet, file, state, router, dirty, quiesced, repairer, figures, name="one", patience_seconds=60.0
     )
-    await agent.tick()
-    assert await fleet.begin(agent.state, Wish(Phase.POSTGRES_ONLY, "test", "", forced=True))
-    await agent.tick()
-    events.clear()
-    secondary, let_through = router.secondary(), asyncio.Event()
+    yield Turn(agent, fleet, router, events)
+    journal.close()
+    marks.close()
+
+
+async def test_what_was_given_up_on_is_waited_for_before_writes_are_held(turn: Turn) -> None:
+    await turn.begin(Phase.POSTGRES_ONLY)
+    await turn.agent.tick()
+    turn.events.clear()
+    secondary, let_through = turn.router.secondary(), asyncio.Event()
     assert secondary is not None
-    await _give_up_on(secondary, let_through, events)
-    moving = asyncio.create_task(agent.tick())
+    await _give_up_on(secondary, let_through, turn.events)
+    moving = asyncio.create_task(turn.agent.tick())
     await asyncio.sleep(0.3)
     let_through.set()
     await moving
-    assert router.phase is Phase.POSTGRES_ONLY
-    assert events == ["ended", "held"]
-    journal.close()
-    marks.close()
+    assert turn.router.phase is Phase.POSTGRES_ONLY
+    assert turn.events == ["ended", "held"]
+
+
+async def test_stores_change_places_once_no_job_copies_any_more(turn: Turn) -> None:
+    await turn.begin(Phase.DUAL_WRITE)
+    async with turn.agent.copies.copying():
+        moving = asyncio.create_task(turn.end(Phase.DUAL_WRITE))
+        await asyncio.sleep(1.0)
+        state = await turn.fleet.state()
+        assert state is not None
+        assert state.under_way is not None
+        assert state.under_way.step is Step.DRAINED
+    await moving
+    # And until everybody has moved, none begins.
+    beginning = turn.agent.copies.copying()
+    await turn.agent.tick()
+    async with asyncio.timeout(5), beginning:
+        assert turn.router.phase is Phase.DUAL_WRITE

@@ -12,6 +12,7 @@ import pytest
 
 from iotflow_server.config import IotdbSettings
 from iotflow_server.migration.catch_up import CatchUp
+from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.job import Job, JobObjectedError
 from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.parts import JobParts
@@ -56,6 +57,7 @@ class Bench:
             self.history,
             self.findings,
             LockingCorrector(DeviceLocks(self.postgres.pool).deleting),
+            CopyGate(),
             CatchUp(lambda: self.lag(), patience_seconds=1),
             lambda _: 0,
             continuous_points_per_second=1_000_000,

@@ -12,6 +12,7 @@ from iotflow_server.migration.backfill.joining import joined, values_of
 from iotflow_server.migration.backfill.planner import Counted, chunk_of, device_plans, gathered, parts_of
 from iotflow_server.migration.backfill.read_ahead import read_ahead
 from iotflow_server.migration.backfill.target import Filling, Target
+from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.spec import JobScope, JobSpec
 from iotflow_server.migration.jobs.work import (
     Chunk,
@@ -22,6 +23,7 @@ from iotflow_server.migration.jobs.work import (
     Outcome,
 )
 from iotflow_server.routing.phase import Phase
+from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
 from iotflow_server.stores.errors import StoreRefusedError
 from iotflow_server.stores.history import History, HistoryFault, HistoryPage, Part
@@ -38,6 +40,7 @@ class Backfills:
     phase: Callable[[], Phase]
     owner_of: OwnerLookup
     adopt: Callable[[], Awaitable[None]]
+    copies: CopyGate
     chunk_points: int
 
     def __call__(self, spec: JobSpec, control: JobControl) -> Backfill:
@@ -143,16 +146,22 @@ class Backfill:
                 yield page
 
     async def _fill(self, filling: Filling, pages: Sequence[HistoryPage], told: _Told) -> None:
-        # A chunk takes long, and once PostgreSQL is read a delete waits for none of it.
-        self._check_phase()
         batches = [page.batch for page in pages]
         told.faults += (fault for page in pages for fault in page.faults)
         told.points += sum(map(values_of, batches))
-        try:
-            await filling.fill(batches)
-        except StoreRefusedError:
-            for batch in batches:
-                told.refused += (await fill_apart(filling, batch)).refused
+        async with self._parts.copies.copying():
+            # A chunk takes long, and once PostgreSQL is read a delete waits for none of it.
+            self._check_phase()
+            told.refused += await _refused(filling, batches)
+
+
+async def _refused(filling: Filling, batches: Sequence[Batch]) -> list[RefusedPoint]:
+    """Fill in, and return the points that PostgreSQL does not take."""
+    try:
+        await filling.fill(batches)
+    except StoreRefusedError:
+        return [point for batch in batches for point in (await fill_apart(filling, batch)).refused]
+    return []
 
 
 def _failures(refused: Sequence[RefusedPoint]) -> tuple[Failure, ...]:

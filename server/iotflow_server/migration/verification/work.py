@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from iotflow_server.migration.backfill.planner import Counted, chunk_of, gathered, parts_of
 from iotflow_server.migration.catch_up import CatchUp
+from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.pacing import PointLimit
 from iotflow_server.migration.jobs.spec import JobKind, JobSpec
 from iotflow_server.migration.jobs.work import Chunk, ChunkResult, JobControl, JobImpossibleError, Outcome
@@ -48,6 +49,7 @@ class Verifications:
     history: History
     findings: VerificationFindings
     corrector: Corrector
+    copies: CopyGate
     catch_up: CatchUp
     owner_of: OwnerLookup
     continuous_points_per_second: int
@@ -135,9 +137,10 @@ class Verification:
         self, comparison: Comparison, device_id: int, wrong: Differences, pair: Pair
     ) -> Collection[Place]:
         """Put points right; return those that are."""
-        # To tell that they differ took seconds.
-        self._check_places(pair)
-        await self._parts.corrector.correct(pair, device_id, wrong)
+        async with self._parts.copies.copying():
+            # To tell that they differ took seconds.
+            self._check_places(pair)
+            await self._parts.corrector.correct(pair, device_id, wrong)
         span = TimeRange(min(place.timestamp for place in wrong), max(place.timestamp for place in wrong) + 1)
         left, _ = await comparison.differences(device_id, {place.measurement for place in wrong}, span)
         return {place for place, one in wrong.items() if left.get(place) != one}
