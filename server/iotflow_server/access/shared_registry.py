@@ -107,7 +107,8 @@ class SharedRegistry:
         return self._listener is not None and self._listener.is_live
 
     def _unknown(self, device_ids: Sequence[int]) -> list[int]:
-        return [device_id for device_id in device_ids if not self.knows(device_id)]
+        known = self._devices if self._is_current else ()
+        return [device_id for device_id in device_ids if device_id not in known]
 
     async def _learn(self, fetch: Fetch) -> Sequence[RegisteredDevice]:
         """Fetch devices and remember them. One at a time: an older answer must not replace a newer one."""

@@ -17,7 +17,15 @@ from iotflow_server.api.encode import store_message
 from iotflow_server.api.times import timestamp_message
 from iotflow_server.api.values import value_message
 from iotflow_server.api.wire import WireRows
-from iotflow_server.api.wire_fields import LENGTH_DELIMITED, distinct, repeated, write_moment, write_short, write_value
+from iotflow_server.api.wire_fields import (
+    LENGTH_DELIMITED,
+    distinct,
+    masked,
+    repeated,
+    write_moment,
+    write_short,
+    write_value,
+)
 from iotflow_server.query.aggregate_rows import AggregateRows, AggregateTable, joined
 from iotflow_server.query.cells import Cells
 from iotflow_server.query.results import AggregateRow
@@ -30,11 +38,11 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 _ROWS: Final = 32_768
 #: Fewer are encoded at once, sooner than a thread takes them over.
 _FEW: Final = 2_000
-_DEVICE_TAG: Final = AggregateRowMessage.DEVICE_ID_FIELD_NUMBER << 3
+_DEVICE_TAG: Final = bytes([AggregateRowMessage.DEVICE_ID_FIELD_NUMBER << 3])
 _START_TAG: Final = AggregateRowMessage.WINDOW_START_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _END_TAG: Final = AggregateRowMessage.WINDOW_END_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _VALUES_TAG: Final = AggregateRowMessage.VALUES_FIELD_NUMBER << 3 | LENGTH_DELIMITED
-_FILLED_TAG: Final = AggregateRowMessage.FILLED_FIELD_NUMBER << 3
+_FILLED: Final = bytes([AggregateRowMessage.FILLED_FIELD_NUMBER << 3, 1])
 
 
 async def aggregate_bytes(table: AggregateTable) -> bytes:
@@ -76,7 +84,7 @@ class _Series:
 
     @classmethod
     def of(cls, keys: Sequence[SeriesKey]) -> _Series:
-        names, name_of = distinct(key.measurement for key in keys)
+        names, name_of = distinct([key.measurement for key in keys])
         device_ids = np.array([key.device_id for key in keys], np.int64)
         return cls(device_ids, [AggregateRowMessage(measurement=name).SerializeToString() for name in names], name_of)
 
@@ -84,16 +92,15 @@ class _Series:
 def _packed(rows: AggregateRows, series: _Series) -> bytes:
     """Rows of numbers."""
     body = WireRows(len(rows))
-    body.byte(_DEVICE_TAG)
+    body.constant(_DEVICE_TAG)
     body.varint(series.device_ids[rows.series_of])
     body.one_of(series.names, series.name_of[rows.series_of])
-    write_moment(body, _START_TAG, rows.begins, rows.begins > MIN_TIMESTAMP)
-    write_moment(body, _END_TAG, rows.ends, rows.ends < MAX_TIMESTAMP)
+    write_moment(body, _START_TAG, rows.begins, masked(rows.begins > MIN_TIMESTAMP))
+    write_moment(body, _END_TAG, rows.ends, masked(rows.ends < MAX_TIMESTAMP))
     for column in rows.columns:
         _write_values(body, column)
     if rows.is_filled.any():
-        body.byte(_FILLED_TAG, rows.is_filled)
-        body.byte(1, rows.is_filled)
+        body.constant(_FILLED, rows.is_filled)
     return repeated(AggregateTelemetryResponse.ROWS_FIELD_NUMBER, body, len(rows))
 
 
@@ -101,7 +108,10 @@ def _write_values(body: WireRows, cells: Cells) -> None:
     own = WireRows(len(cells))
     for kind in (Kind.NUMERIC, Kind.INTEGER):
         is_kind = cells.kinds == kind
-        if is_kind.any():
+        if (count := np.count_nonzero(is_kind)) == len(cells):
+            write_value(own, kind, cells.values)
+            break
+        if count:
             write_value(own, kind, np.where(is_kind, cells.values, 0), is_kind)
     write_short(body, _VALUES_TAG, own)
 

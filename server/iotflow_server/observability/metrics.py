@@ -47,6 +47,7 @@ class Metrics:
         )  # fmt: skip
         #: To look a metric up by its labels takes longer than to count.
         self._ended: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._store_times: dict[tuple[StoreName, str], Histogram] = {}
         self._accepted = Counter("iotflow_points_accepted", "Points stored.", registry=registry)
         self._rejected = Counter("iotflow_points_rejected", "Points refused.", ["reason"], registry=registry)
         self._store_seconds = Histogram(
@@ -152,9 +153,15 @@ class Metrics:
             raise
         finally:
             seconds = time.perf_counter() - begin - timing.idle
-            self._store_seconds.labels(store, operation).observe(seconds)
+            self._store_took(store, operation).observe(seconds)
             if operation == "write":
                 self.meters[store].writes.add(seconds)
+
+    def _store_took(self, store: StoreName, operation: str) -> Histogram:
+        found = self._store_times.get((store, operation))
+        if found is None:
+            found = self._store_times[store, operation] = self._store_seconds.labels(store, operation)
+        return found
 
     def points_stored(self, store: StoreName, points: int) -> None:
         """Count points that callers' writes have brought to a store."""

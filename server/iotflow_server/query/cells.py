@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from iotflow_server.query.results import Cell
 from iotflow_server.stores.batch import Kind, Rows, Values
+from iotflow_server.stores.points import joined_values
 
 #: Stands for a kind where there is no value.
 NOTHING: Final = 0
@@ -53,10 +54,7 @@ class Cells:
     @classmethod
     def joined(cls, parts: Sequence[Cells]) -> Cells:
         """Some, one after the other; at least one."""
-        values = [part.values for part in parts]
-        if len({each.dtype for each in values}) > 1:
-            values = [each.astype(object) for each in values]
-        return cls(np.concatenate([part.kinds for part in parts]), np.concatenate(values))
+        return cls(np.concatenate([part.kinds for part in parts]), joined_values([part.values for part in parts]))
 
     def __len__(self) -> int:
         return len(self.kinds)

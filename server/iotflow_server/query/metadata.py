@@ -28,7 +28,11 @@ class RecordFacts:
         self._metadata: dict[Record, dict[str, tuple[Kind, Scalar]]] = {}
         self._quality: dict[Record, int] = {}
         each = zip(
-            points.series_of.tolist(), points.timestamps.tolist(), points.kinds.tolist(), points.values, strict=True
+            points.series_of.tolist(),
+            points.timestamps.tolist(),
+            points.kinds.tolist(),
+            points.values.tolist(),
+            strict=True,
         )
         for series, timestamp, kind, value in each:
             device_id, name = points.series[series]

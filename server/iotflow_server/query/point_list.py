@@ -52,7 +52,8 @@ class PointList:
     @property
     def values(self) -> list[Scalar]:
         """The values."""
-        return self.points.values
+        found: list[Scalar] = self.points.values.tolist()
+        return found
 
     @property
     def metadata(self) -> Sequence[Metadata]:

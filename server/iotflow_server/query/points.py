@@ -30,6 +30,8 @@ def by_series(batches: Sequence[Batch]) -> Points:
 def fitting(points: Points, max_bytes: int) -> int:
     """How many of the first points hold no more than so many bytes of text together; one at least."""
     texts = points.texts
+    if not len(texts):
+        return points.point_count
     sizes = np.fromiter((len(str(points.values[index]).encode()) for index in texts.tolist()), np.int64, len(texts))
     exceeding = texts[np.cumsum(sizes) > max_bytes]
     return max(1, int(exceeding[0])) if len(exceeding) else points.point_count

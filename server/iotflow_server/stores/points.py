@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from functools import partial
+from typing import Final, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.stores.batch import Batch, Column, Kind, Rows, Timestamps
+from iotflow_server.stores.batch import Batch, Column, Kind, Rows, Timestamps, Values
 
 #: A value as Python has it: float (NUMERIC), int (INTEGER), bool (BOOLEAN), str (TEXT, JSON).
 Scalar = float | int | bool | str
 Kinds = NDArray[np.int8]
 #: Plain numbers: members of an enum are slow to look up and to compare with.
 _TEXT, _JSON = int(Kind.TEXT), int(Kind.JSON)
+_NONE: Final = np.empty(0, np.intp)
 
 
 class SeriesKey(NamedTuple):
@@ -25,19 +27,28 @@ class SeriesKey(NamedTuple):
     measurement: str
 
 
+def series_keys(device_ids: Iterable[int], measurements: Iterable[str]) -> list[SeriesKey]:
+    """Many keys; their own constructor would take as long again."""
+    return list(map(_NEW_KEY, zip(device_ids, measurements, strict=True)))
+
+
+_NEW_KEY: Final = partial(tuple.__new__, SeriesKey)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Points(Sequence[Batch]):
     """Points in an order of their own, one entry of each array for each; a sequence of batches for whom wants those.
 
     ``series`` names every series once, and ``series_of`` is each point's index into it. ``kinds`` are the numbers of
-    Kind. ``described`` are the devices that may have metadata; None where that is not known.
+    Kind. ``values`` has the dtype of the kind where all are of one, else it may hold Python scalars. ``described`` are
+    the devices that may have metadata; None where that is not known.
     """
 
     series: Sequence[SeriesKey]
     series_of: Rows
     timestamps: Timestamps
     kinds: Kinds
-    values: list[Scalar]
+    values: Values
     described: frozenset[int] | None = None
 
     @classmethod
@@ -52,7 +63,7 @@ class Points(Sequence[Batch]):
             np.repeat(np.arange(len(columns)), sizes),
             np.concatenate([np.empty(0, np.int64), *(column.timestamps(each.timestamps) for each, column in columns)]),
             np.repeat(np.array([column.kind for _, column in columns], np.int8), sizes),
-            [value for _, column in columns for value in column.values.tolist()],
+            joined_values([column.values for _, column in columns]),
         )
 
     @property
@@ -68,17 +79,18 @@ class Points(Sequence[Batch]):
     @property
     def texts(self) -> Rows:
         """The indices of those points that hold text or JSON."""
+        if self.values.dtype != object:
+            return _NONE
         return np.flatnonzero((self.kinds == _TEXT) | (self.kinds == _JSON))
 
     def chosen(self, order: Rows) -> Points:
         """Some of the points, in an order of their own."""
-        values = self.values
         return Points(
             self.series,
             self.series_of[order],
             self.timestamps[order],
             self.kinds[order],
-            [values[index] for index in order.tolist()],
+            self.values[order],
             self.described,
         )
 
@@ -129,10 +141,14 @@ def _batch(device_id: int, points: Points) -> Batch:
     return Batch(device_id, timestamps, tuple(columns))
 
 
-def _column(
-    name: str, kind: Kind, indices: list[int], values: Sequence[Scalar], places: Rows, row_count: int
-) -> Column:
+def _column(name: str, kind: Kind, indices: list[int], values: Values, places: Rows, row_count: int) -> Column:
     indices.sort(key=places.__getitem__)
-    array = np.empty(len(indices), kind.dtype)
-    array[:] = [values[index] for index in indices]
-    return Column(name, kind, array, None if len(indices) == row_count else places[indices])
+    rows = None if len(indices) == row_count else places[indices]
+    return Column(name, kind, values[indices].astype(kind.dtype, copy=False), rows)
+
+
+def joined_values(parts: Sequence[Values]) -> Values:
+    """Values of several kinds or of one, one after the other."""
+    if len({part.dtype for part in parts}) > 1:
+        parts = [part.astype(object) for part in parts]
+    return np.concatenate(parts) if parts else np.empty(0, object)

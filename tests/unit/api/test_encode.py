@@ -23,7 +23,7 @@ def test_a_point_has_its_records_metadata_and_its_devices_owner() -> None:
         np.arange(2),
         np.array([-1, 1_500_000]),
         np.array([Kind.INTEGER, Kind.JSON], np.int8),
-        [2**63 - 1, "{}"],
+        np.array([2**63 - 1, "{}"], object),
     )
     facts = RecordFacts(Points.of([batch(1, [-1], meta_k=[False], meta_quality_flag=[7])]))
     answer = page_response(Page(PointList(measured, facts), "next", StoreName.IOTDB), Registry())

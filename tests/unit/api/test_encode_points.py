@@ -43,7 +43,7 @@ def points_of(found: list[Row]) -> Points:
         np.arange(len(found)),
         np.array([moment for _, _, moment, _, _ in found], np.int64),
         np.array([kind for _, _, _, (kind, _), _ in found], np.int8),
-        [value for _, _, _, (_, value), _ in found],
+        np.array([value for _, _, _, (_, value), _ in found], object),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,8 +13,8 @@ from iotflow_server.stores.postgres import read_sql
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
 from iotflow_server.stores.postgres.group_read import GroupRead
 from iotflow_server.stores.postgres.pager import selected
-from iotflow_server.stores.postgres.paging import unpacked
 from iotflow_server.stores.postgres.read_connections import ReadConnections
+from iotflow_server.stores.postgres.series_block import SeriesBlock
 from iotflow_server.stores.selection import Selection, TimeRange
 
 #: Questions about more devices are asked alone, lest others wait for them.
@@ -49,8 +49,16 @@ class LatestReader:
         bounds = _bounds(time_range)
         statement = read_sql.latest(bounded=bool(bounds))
         rows = await self._connections.fetch(statement, devices, measurements, *bounds)
-        described = next((found for row in rows if (found := row["described"])), None)
-        return unpacked(sorted(rows, key=itemgetter(0, 1)), described)
+        return _by_series(SeriesBlock.of(rows).points(rows[0]["described"] if rows else None))
+
+
+def _by_series(points: Points) -> Points:
+    """Points of which every series has one, in the order of series."""
+    order = sorted(range(len(points.series)), key=points.series.__getitem__)
+    if order == list(range(len(order))):
+        return points
+    series_of, found = points.series_of, points.chosen(np.array(order))
+    return replace(found, series=[points.series[place] for place in order], series_of=series_of)
 
 
 def _part(points: Points, devices: Sequence[int], places: dict[int, list[int]]) -> Points:
@@ -62,7 +70,7 @@ def _part(points: Points, devices: Sequence[int], places: dict[int, list[int]]) 
         np.arange(len(own)),
         points.timestamps[own],
         points.kinds[own],
-        [points.values[place] for place in own],
+        points.values[own],
         points.described.intersection(devices),
     )
 

@@ -49,7 +49,7 @@ async def filled(connections: ReadConnections, points: Points) -> Points:
     if not missing:
         return points
     keys = [(points.series[points.series_of[index]], int(points.timestamps[index])) for index in missing]
-    kinds, values = points.kinds.copy(), list(points.values)
+    kinds, values = points.kinds.copy(), points.values.copy()
     for index, found in zip(missing, await read_values(connections, keys), strict=True):
         if found is None:
             raise VanishedError

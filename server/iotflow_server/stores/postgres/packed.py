@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from iotflow_server.stores.batch import Kind, Timestamps, Values
+from iotflow_server.stores.batch import Kind, Rows, Timestamps, Values
 from iotflow_server.stores.points import Kinds, Scalar
 from iotflow_server.stores.postgres.catalogue import bit_of
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
@@ -34,6 +34,11 @@ class LongText:
 def unpack_timestamps(packed: bytes) -> Timestamps:
     """Timestamps in microseconds since 1970."""
     return np.frombuffer(packed, ">i8").astype(np.int64) + EPOCH_SHIFT
+
+
+def unpack_counts(packed: bytes) -> Rows:
+    """Numbers of 32 bits."""
+    return np.frombuffer(packed, ">i4").astype(np.intp)
 
 
 def unpack_values(kinds: int, packed: bytes) -> tuple[Kinds, Values]:

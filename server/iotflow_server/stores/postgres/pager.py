@@ -12,6 +12,7 @@ from iotflow_server.stores.postgres.long_texts import LONGEST_PACKED, VanishedEr
 from iotflow_server.stores.postgres.paging import PageDraft, Way
 from iotflow_server.stores.postgres.partitions import next_month
 from iotflow_server.stores.postgres.read_connections import ReadConnections
+from iotflow_server.stores.postgres.series_block import SeriesBlock
 from iotflow_server.stores.selection import PointKey, Selection, TimeRange
 
 #: Of more devices, so many are asked first how far a page may reach.
@@ -53,11 +54,10 @@ class Pager:
             LONGEST_PACKED,
         )
         if rows:
-            draft.describe(next((found for row in rows if (found := row["described"])), None))
-            draft.take(rows, rows[0]["share"], end)
+            draft.begin(SeriesBlock.of(rows), rows[0]["share"], end, rows[0]["described"])
 
     async def _complete(self, draft: PageDraft, limit: int, way: Way) -> None:
-        statement, more = read_sql.next_points(descending=way.descending, metadata=False), 1
+        statement, more = read_sql.more_points(descending=way.descending), 1
         while True:
             series, firsts, end = draft.hungry()
             if not series:
@@ -73,7 +73,7 @@ class Pager:
                 share,
                 LONGEST_PACKED,
             )
-            draft.take(rows, share, end)
+            draft.take(SeriesBlock.of(rows), share, end)
             more *= 2
 
     async def _reach(

@@ -1,11 +1,13 @@
 """Every statement that reads points. Names from clients are parameters, never text.
 
-Points come series by series, packed: a row for each, with its timestamps and its values as bytes one after the other.
-That is cheaper for both sides than a row for each point, and becomes arrays as it is; see packed.py.
+Points come series by series, packed: timestamps and values as bytes one after the other. That is cheaper for both sides
+than a row for each point, and becomes arrays as it is; see packed.py. Where series are many and short, all of the same
+kinds share a row: see series_block.py.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
@@ -62,15 +64,22 @@ def _packed(points: str, longest: str) -> str:
     )
 
 
+#: What all series of the same kinds have, one after the other, of which each has a block as :func:`_packed` makes it.
+_GATHERED: Final = """kinds, array_agg(device_id) AS devices, array_agg(measurement_name) AS names,
+    string_agg(int4send(coalesce(octet_length(block.timestamps) / 8, 0)), ''::bytea) AS counts,
+    string_agg(block.timestamps, ''::bytea) AS timestamps, string_agg(block.packed, ''::bytea) AS packed"""
+
+
 def _order(*, descending: bool, limit: str) -> str:
     return f"ORDER BY timestamp {'DESC' if descending else 'ASC'} LIMIT {limit}"
 
 
+@cache
 def first_points(*, descending: bool) -> str:
     """The first points of each series of devices $1, measurements $2, from $3 to before $4.
 
     $5 is the number of points wanted of all series together, of which each gets its share and a few more, at least
-    $6. Every series has a row, whether it has points or not; ``share`` says how many it was asked for.
+    $6. Every series is told, whether it has points or not; ``share`` says how many it was asked for.
     """
     bounds = "AND timestamp >= $3 AND timestamp < $4"
     points = _points(DATA_TABLE, bounds, _order(descending=descending, limit="(SELECT points FROM share)"))
@@ -78,37 +87,55 @@ def first_points(*, descending: bool) -> str:
 WITH series AS MATERIALIZED ({_DATA_SERIES}),
     share AS MATERIALIZED (SELECT greatest($5::integer / greatest(count(*), 1) + 2, $6::integer) AS points FROM series),
     described AS MATERIALIZED (SELECT {_DESCRIBED} AS device_ids)
-SELECT device_id, measurement_name, kinds, block.*, (SELECT points FROM share) AS share,
-    CASE row_number() OVER () WHEN 1 THEN (SELECT device_ids FROM described) END AS described
+SELECT {_GATHERED}, (SELECT points FROM share) AS share, (SELECT device_ids FROM described) AS described
 FROM series CROSS JOIN LATERAL ({_packed(points, "$7::integer")}) AS block
+GROUP BY kinds
 """
 
 
+#: Series ($1 devices, $2 measurements), each from $3 to before $4.
+_WANTED_SERIES: Final = """
+    SELECT device_id, measurement_name, kinds, start, stop
+    FROM unnest($1::integer[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+        AS wanted (device_id, measurement_name, start, stop)
+    JOIN telemetry_series USING (device_id, measurement_name)
+"""
+_WANTED_BOUNDS: Final = "AND timestamp >= series.start AND timestamp < series.stop"
+
+
+@cache
+def more_points(*, descending: bool) -> str:
+    """Read on in series ($1 devices, $2 measurements), each from $3 to before $4, at most $5 points of each."""
+    points = _points(DATA_TABLE, _WANTED_BOUNDS, _order(descending=descending, limit="$5"))
+    return f"""
+WITH series AS MATERIALIZED ({_WANTED_SERIES})
+SELECT {_GATHERED}
+FROM series CROSS JOIN LATERAL ({_packed(points, "$6::integer")}) AS block
+GROUP BY kinds
+"""
+
+
+@cache
 def next_points(*, descending: bool, metadata: bool) -> str:
-    """Read on in series ($1 devices, $2 measurements), each from $3 to before $4, at most $5 points of each.
+    """The same for many points of few series, of which each has a row.
 
     With ``metadata`` a series may be one of metadata. Of the two parts of the inner query one then has a false
     condition, which is decided once for each series.
     """
     order = _order(descending=descending, limit="$5")
-    bounds = "AND timestamp >= series.start AND timestamp < series.stop"
-    points = _points(DATA_TABLE, bounds, order)
+    points = _points(DATA_TABLE, _WANTED_BOUNDS, order)
     if metadata:
-        data = _points(DATA_TABLE, f"AND NOT starts_with(series.measurement_name, 'meta_') {bounds}", order)
-        own = _points(METADATA_TABLE, f"AND starts_with(series.measurement_name, 'meta_') {bounds}", order)
+        data = _points(DATA_TABLE, f"AND NOT starts_with(series.measurement_name, 'meta_') {_WANTED_BOUNDS}", order)
+        own = _points(METADATA_TABLE, f"AND starts_with(series.measurement_name, 'meta_') {_WANTED_BOUNDS}", order)
         points = f"({data}) UNION ALL ({own})"
     return f"""
-WITH series AS MATERIALIZED (
-    SELECT device_id, measurement_name, kinds, start, stop
-    FROM unnest($1::integer[], $2::text[], $3::timestamptz[], $4::timestamptz[])
-        AS wanted (device_id, measurement_name, start, stop)
-    JOIN telemetry_series USING (device_id, measurement_name)
-)
+WITH series AS MATERIALIZED ({_WANTED_SERIES})
 SELECT device_id, measurement_name, kinds, block.*
 FROM series CROSS JOIN LATERAL ({_packed(points, "$6::integer")}) AS block
 """
 
 
+@cache
 def latest(*, bounded: bool) -> str:
     """The latest point of each series of devices $1, measurements $2; from $3 to before $4 if ``bounded``."""
     bounds = "AND timestamp >= $3 AND timestamp < $4" if bounded else ""
@@ -117,12 +144,16 @@ def latest(*, bounded: bool) -> str:
     return f"""
 WITH series AS MATERIALIZED ({_DATA_SERIES}),
     described AS MATERIALIZED (SELECT {_DESCRIBED} AS device_ids)
-SELECT device_id, measurement_name, kinds, timestamptz_send(timestamp) AS timestamps, {value} AS packed,
-    CASE row_number() OVER () WHEN 1 THEN (SELECT device_ids FROM described) END AS described
+SELECT kinds, array_agg(device_id) AS devices, array_agg(measurement_name) AS names,
+    string_agg('\\x00000001'::bytea, ''::bytea) AS counts,
+    string_agg(timestamptz_send(timestamp), ''::bytea) AS timestamps, string_agg({value}, ''::bytea) AS packed,
+    (SELECT device_ids FROM described) AS described
 FROM series CROSS JOIN LATERAL ({points}) AS point
+GROUP BY kinds
 """
 
 
+@cache
 def pace(*, descending: bool) -> str:
     """The timestamp of the point number $5 of some devices, counted from 0: how far a page may reach.
 
@@ -152,6 +183,7 @@ WHERE is_metadata = ANY ($3::boolean[])
 """
 
 
+@cache
 def values_at(table: str) -> str:
     """The values of points ($1 devices, $2 measurements, $3 timestamps), however long, each with its number from 1."""
     return f"""
@@ -176,6 +208,7 @@ CROSS JOIN LATERAL (
 """
 
 
+@cache
 def list_series(*, counted: bool) -> str:
     """The series of devices $1 that hold points; without a count the ends are looked up in the index."""
     return f"""

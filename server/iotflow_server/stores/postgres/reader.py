@@ -58,12 +58,14 @@ class PointReader:
             read_sql.METADATA, device_ids.tolist(), (timestamps - EPOCH_SHIFT).tolist()
         )
         found = [unpack_one(row["packed"]) for row in rows]
+        values = np.empty(len(rows), object)
+        values[:] = [value for _, value in found]
         return Points(
             [SeriesKey(row["device_id"], row["measurement_name"]) for row in rows],
             np.arange(len(rows)),
             np.array([row["timestamp"] + EPOCH_SHIFT for row in rows], np.int64),
             np.array([kind for kind, _ in found], np.int8),
-            [value for _, value in found],
+            values,
         )
 
     async def list_series(self, device_ids: Sequence[int], *, count_points: bool) -> Sequence[SeriesInfo]:
