@@ -122,7 +122,7 @@ class WireRows:
     @property
     def lengths(self) -> NDArray[np.int64] | int:
         """The bytes of each message; one number where all have the same."""
-        found: NDArray[np.int64] | int = sum(block.lengths for block in self._blocks)
+        found: NDArray[np.int64] | int = sum([block.lengths for block in self._blocks])
         return found
 
     def packed(self) -> bytes:

@@ -57,6 +57,8 @@ async def read_page(
     looked_at = found.first(min(query.looked_at, fitting(found, max_bytes)))
     is_last = looked_at.point_count == found.point_count
     facts = await find_facts(store, looked_at)
+    if query.quality is None and limit is None:
+        return PointList(looked_at, facts), None if is_last else Place(key_of(looked_at, -1))
     chosen = np.arange(looked_at.point_count)
     if query.quality is not None:
         flags = [0] * len(chosen) if facts is None else PointList(looked_at, facts).quality
