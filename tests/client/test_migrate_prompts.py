@@ -85,6 +85,41 @@ async def test_a_rehearsal_asks_nothing_and_does_nothing(kept: ServiceProcess) -
     assert (back.code, await phase_of(kept)) == (3, "POSTGRES_ONLY")
 
 
+async def test_a_rehearsal_is_json_for_programs(kept: ServiceProcess) -> None:
+    migrate = Iotflow(kept.address, "migrate")
+    refused = json.loads(await migrate("advance", "--dry-run", "--json", code=3))
+    assert (refused["from"], refused["to"], refused["would_be_done"]) == ("POSTGRES_ONLY", "DECOMMISSIONED", False)
+    assert {guard["name"]: guard["satisfied"] for guard in refused["guards"]}["iotdb_archived"] is False
+    assert json.loads(await migrate(*FORCE[1:], "--dry-run", "--json"))["would_be_done"] is True
+    assert "nothing yet: the phase is POSTGRES_ONLY" in await migrate("checklist", "--json", code=3)
+    assert await phase_of(kept) == "POSTGRES_ONLY"
+
+
+async def test_findings_are_listed_and_waived_however_many_there_are(
+    kept: ServiceProcess, folder: Path, tmp_path: Path
+) -> None:
+    migrate = Iotflow(kept.address, "migrate")
+    job = json.loads(await migrate("archive", "--folder", tmp_path / "archive", "--json"))["id"]
+    await execute(
+        folder,
+        "INSERT INTO migration_job_findings (job_id, code, subject, detail, points, is_informational) "
+        f"SELECT {job}, 'UNMAPPABLE_PATH', 'root.pump_' || n, 'no device', 1, false FROM generate_series(1, 1500) AS n",
+    )
+    listed = [json.loads(line) for line in (await migrate("findings", job, "--limit", 2000, "--json")).splitlines()]
+    assert {each["subject"] for each in listed} == {f"root.pump_{n}" for n in range(1, 1501)}
+    assert len((await migrate("findings", job, "--limit", 1200, "--json")).splitlines()) == 1200
+    assert (
+        "there are more than 2; --limit shows more"
+        in (await converse(kept.address, "migrate", "findings", job, "--limit", 2)).text
+    )
+    waive = ("waive", job, "--reason", "a test rig")
+    one = ("--json", "--subject", "root.pump_7")
+    assert json.loads(await migrate(*waive, *one))["waived"] == "1"
+    none = json.loads(await migrate(*waive, *one))
+    assert (none["waived"], none["job"]["progress"]["open_findings"]) == ("0", "1499")
+    await migrate("cancel", job, "--yes")
+
+
 async def test_a_job_is_cancelled_after_a_yes(kept: ServiceProcess, tmp_path: Path) -> None:
     migrate = Iotflow(kept.address, "migrate")
     started = json.loads(await migrate("archive", "--folder", tmp_path / "archive", "--json"))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from iotflow.telemetry.cli.migrate import moving, showing, starting, steering
+from iotflow.telemetry.cli.migrate import findings, moving, showing, starting, steering
 from iotflow.telemetry.cli.migrate.checklist import checklist
 from iotflow.telemetry.cli.migrate.instances import instances
 
@@ -32,8 +32,8 @@ _COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "resume": steering.resume,
     "cancel": steering.cancel,
     "pace": steering.set_pace,
-    "findings": steering.findings,
-    "waive": steering.waive,
+    "findings": findings.findings,
+    "waive": findings.waive,
     "checklist": checklist,
 }
 migrate.add_typer(instances, name="instances")

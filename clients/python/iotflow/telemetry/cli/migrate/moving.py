@@ -14,7 +14,7 @@ from iotflow.telemetry.cli.migrate.asking import ask
 from iotflow.telemetry.cli.migrate.groups import grouped
 from iotflow.telemetry.cli.migrate.job_options import CallOptions
 from iotflow.telemetry.cli.migrate.screen import guard_table, what_to_do
-from iotflow.telemetry.cli.migrate.service import REFUSED, Migrations, json_line, run_here
+from iotflow.telemetry.cli.migrate.service import REFUSED, Migrations, fields_of, json_line, json_text, run_here
 from iotflow.telemetry.cli.migrate.words import MEANINGS, neighbour, phase_word
 from iotflow.telemetry.cli.running import CommandError
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
@@ -68,7 +68,7 @@ class _Move:
             migration = await service.migration()
             phase, target = self._target(migration)
             if dry_run:
-                self._rehearse(migration, phase, target)
+                self._rehearse(migration, phase, target, as_json=as_json)
                 return
             if not yes:
                 self._ask(migration, phase, target)
@@ -95,15 +95,18 @@ class _Move:
     def _guards(self, migration: pb.Migration) -> Sequence[pb.Guard]:
         return migration.advance_guards if self._step > 0 else migration.roll_back_guards
 
-    def _rehearse(self, migration: pb.Migration, phase: str, target: str) -> None:
+    def _rehearse(self, migration: pb.Migration, phase: str, target: str, *, as_json: bool) -> None:
         guards = self._guards(migration)
-        console = Console()
-        console.print(f"{phase} -> {target}: {MEANINGS[target]}")
-        console.print(guard_table(guards))
-        if not all(guard.satisfied for guard in guards):
-            console.print("would be refused; nothing was done")
+        would_be_done = all(guard.satisfied or (guard.forcible and self._request["force"]) for guard in guards)
+        if as_json:
+            listed = [{"satisfied": guard.satisfied, **fields_of(guard)} for guard in guards]
+            typer.echo(json_text({"from": phase, "to": target, "would_be_done": would_be_done, "guards": listed}))
+        else:
+            word = "done" if would_be_done else "refused"
+            heading, end = f"{phase} -> {target}: {MEANINGS[target]}", f"would be {word}; nothing was done"
+            Console().print(heading, guard_table(guards), end, sep="\n")
+        if not would_be_done:
             raise typer.Exit(REFUSED)
-        console.print("would be done; nothing was done")
 
     def _ask(self, migration: pb.Migration, phase: str, target: str) -> None:
         """Ask before what cannot be undone."""

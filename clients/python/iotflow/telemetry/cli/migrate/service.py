@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -23,6 +23,8 @@ from iotflow.telemetry.v1.migration_service_pb2_grpc import MigrationServiceStub
 REFUSED: Final = 3
 OVERTAKEN: Final = 4
 JOB_FAILED: Final = 5
+#: Items that the service gives at once.
+_MAX_PAGE: Final = 1_000
 
 
 class Migrations:
@@ -55,9 +57,18 @@ class Migrations:
         response: pb.GetMigrationResponse = await self.call("GetMigration", pb.GetMigrationRequest())
         return response.migration
 
-    async def jobs(self, request: pb.ListJobsRequest) -> list[Job]:
-        """Jobs, newest first."""
-        return list((await self.call("ListJobs", request)).jobs)
+    async def listed(self, method: str, request: Any, field: str, limit: int) -> AsyncIterator[Any]:
+        """The items that a method lists, at most so many, page by page; the pages of ``request`` are set here."""
+        while limit:
+            request.page_size = min(limit, _MAX_PAGE)
+            answer = await self.call(method, request)
+            items = getattr(answer, field)
+            for item in items:
+                yield item
+            limit -= len(items)
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                return
 
     async def watch_migration(self, every_seconds: float) -> AsyncIterator[pb.Migration]:
         """Where the fleet stands, whenever that changes, until the service drains."""
@@ -92,4 +103,14 @@ def exit_code(error: TelemetryError) -> int:
 
 def json_line(message: Message) -> str:
     """A message as one line of JSON, its fields named as in the protos."""
-    return json.dumps(MessageToDict(message, preserving_proto_field_name=True), ensure_ascii=False)
+    return json_text(fields_of(message))
+
+
+def fields_of(message: Message) -> dict[str, Any]:
+    """A message as JSON has it; fields that are not set, or 0 or false, are left out."""
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+def json_text(fields: Mapping[str, Any]) -> str:
+    """Fields as one line of JSON."""
+    return json.dumps(fields, ensure_ascii=False)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 from rich.live import Live
 
 from iotflow.telemetry._errors import DeadlineExceededError, UnavailableError
 from iotflow.telemetry.cli.migrate.screen import history_table, status_screen
-from iotflow.telemetry.cli.migrate.service import Migrations, json_line, run_here
+from iotflow.telemetry.cli.migrate.service import Migrations, fields_of, json_line, json_text, run_here
 from iotflow.telemetry.cli.migrate.words import phase_word
 from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
@@ -87,5 +85,4 @@ async def _history(service: Migrations, *, as_json: bool) -> None:
 
 
 def _line(migration: pb.Migration) -> str:
-    shown = MessageToDict(migration, preserving_proto_field_name=True)
-    return json.dumps({"phase_word": phase_word(migration.phase), "jobs": [], **shown}, ensure_ascii=False)
+    return json_text({"phase_word": phase_word(migration.phase), "jobs": [], **fields_of(migration)})

@@ -1,26 +1,24 @@
-"""``iotflow migrate jobs``, ``pause``, ``resume``, ``cancel``, ``pace``, ``findings`` and ``waive``."""
+"""``iotflow migrate jobs``, ``pause``, ``resume``, ``cancel`` and ``pace``."""
 
 from __future__ import annotations
 
-import getpass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 
 from iotflow.telemetry.cli.migrate.asking import ask
 from iotflow.telemetry.cli.migrate.following import follow, get_job, print_job
 from iotflow.telemetry.cli.migrate.groups import grouped
 from iotflow.telemetry.cli.migrate.job_options import CallOptions, PaceOptions
-from iotflow.telemetry.cli.migrate.job_view import findings_table, jobs_table
-from iotflow.telemetry.cli.migrate.moving import By, Yes
-from iotflow.telemetry.cli.migrate.service import Migrations, json_line, run_here
+from iotflow.telemetry.cli.migrate.job_view import jobs_table
+from iotflow.telemetry.cli.migrate.moving import Yes
+from iotflow.telemetry.cli.migrate.paging import JobId, Limit, Listing
+from iotflow.telemetry.cli.migrate.service import Migrations, run_here
 from iotflow.telemetry.cli.migrate.words import state_word
 from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 
-JobId = Annotated[int, typer.Argument(metavar="JOB", help="Its number.", show_default=False)]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="Most to show.")]
+_JOBS: Final = Listing("ListJobs", "jobs", jobs_table, "no jobs yet")
 
 
 def jobs(
@@ -61,45 +59,14 @@ def set_pace(job_id: JobId, pace: PaceOptions, call: CallOptions) -> None:
     run_here(_change(call.service, "SetJobPace", request, as_json=call.json))
 
 
-def findings(
-    job_id: JobId, limit: Limit = 100, json: Json = False, timeout: Timeout = None, address: Address = DEFAULT_ADDRESS
-) -> None:
-    """What a job found by name; those that hold the phase up first."""
-    run_here(_findings(Migrations(address, timeout), job_id, limit, as_json=json))
-
-
-def waive(
-    job_id: JobId,
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is kept.")],
-    code: Annotated[str, typer.Option(help="Only findings of this code.")] = "",
-    subject: Annotated[str, typer.Option(help="Only the finding about this.")] = "",
-    by: By = "",
-    timeout: Timeout = None,
-    address: Address = DEFAULT_ADDRESS,
-) -> None:
-    """Say that findings are known and shall hold nothing up."""
-    request = pb.WaiveJobFindingsRequest(
-        job_id=job_id, code=code, subject=subject, waived_by=by or getpass.getuser(), reason=reason
-    )
-    run_here(_waive(Migrations(address, timeout), request))
-
-
 async def _jobs(service: Migrations, job_id: int | None, limit: int, *, watch: bool, as_json: bool) -> None:
     async with service:
         if job_id is None:
-            _print_jobs(await service.jobs(pb.ListJobsRequest(page_size=limit)), as_json=as_json)
+            await _JOBS.print(service, pb.ListJobsRequest(), limit, as_json=as_json)
         elif watch:
             await follow(service, job_id, as_json=as_json)
         else:
             print_job(await get_job(service, job_id), as_json=as_json)
-
-
-def _print_jobs(listed: list[Any], *, as_json: bool) -> None:
-    if as_json:
-        for job in listed:
-            typer.echo(json_line(job))
-    else:
-        Console().print(jobs_table(listed) if listed else "no jobs yet")
 
 
 async def _change(service: Migrations, method: str, request: Any, *, as_json: bool) -> None:
@@ -114,20 +81,3 @@ async def _cancel(service: Migrations, job_id: int, *, yes: bool, as_json: bool)
             ask(f"{job.summary}, {state_word(job)}: it cannot be resumed afterwards. Cancel it?")
         answer = await service.call("CancelJob", pb.CancelJobRequest(job_id=job_id))
         print_job(answer.job, as_json=as_json)
-
-
-async def _findings(service: Migrations, job_id: int, limit: int, *, as_json: bool) -> None:
-    async with service:
-        answer = await service.call("ListJobFindings", pb.ListJobFindingsRequest(job_id=job_id, page_size=limit))
-    if as_json:
-        for finding in answer.findings:
-            typer.echo(json_line(finding))
-    else:
-        Console().print(findings_table(answer.findings) if answer.findings else "no findings")
-
-
-async def _waive(service: Migrations, request: pb.WaiveJobFindingsRequest) -> None:
-    async with service:
-        answer = await service.call("WaiveJobFindings", request)
-    left = answer.job.progress.open_findings
-    typer.echo(f"{answer.waived} waived, {left} still hold the phase up")
