@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from iotflow.telemetry.v1 import job_pb2 as pb
 from iotflow_server.api.times import moment_message, timestamp_message
 from iotflow_server.migration.jobs.job import Job, Progress, RecordedFinding
-from iotflow_server.migration.jobs.spec import JobPace, JobScope
+from iotflow_server.migration.jobs.plan import JobPlan
+from iotflow_server.migration.jobs.spec import JobPace, JobScope, JobSpec
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
+
+#: Findings of a plan that are told one by one.
+_MOST_FINDINGS: Final = 100
 
 
 def job_message(job: Job) -> pb.Job:
@@ -32,6 +37,31 @@ def job_message(job: Job) -> pb.Job:
         error=job.error,
         report="" if job.report is None else json.dumps(job.report, ensure_ascii=False),
         epoch=job.epoch,
+    )
+
+
+def rehearsed_message(spec: JobSpec, pace: JobPace, created_by: str) -> pb.Job:
+    """A job that is not started."""
+    return pb.Job(
+        kind=f"JOB_KIND_{spec.kind}",
+        summary=str(spec),
+        scope=_scope(spec.scope),
+        pace=_pace(pace),
+        created_by=created_by,
+    )
+
+
+def plan_message(plan: JobPlan) -> pb.JobPlan:
+    """What a job would go over."""
+    return pb.JobPlan(
+        devices=plan.devices,
+        series=plan.series,
+        points=plan.points,
+        counted_devices=plan.counted_devices,
+        start_time=None if plan.span is None else timestamp_message(plan.span.start),
+        end_time=None if plan.span is None else timestamp_message(plan.span.end),
+        findings=(finding_message(RecordedFinding(finding)) for finding in plan.findings[:_MOST_FINDINGS]),
+        total_findings=len(plan.findings),
     )
 
 

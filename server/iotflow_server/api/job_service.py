@@ -8,14 +8,12 @@ from contextlib import aclosing
 from typing import Any
 
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
-from iotflow.telemetry.v1.job_pb2 import JobPace
 from iotflow.telemetry.v1.migration_service_pb2_grpc import MigrationServiceServicer
 from iotflow_server.api import job_requests as asked
 from iotflow_server.api.invalid import InvalidRequestError
-from iotflow_server.api.job_messages import finding_message, job_message
+from iotflow_server.api.job_messages import finding_message, job_message, plan_message, rehearsed_message
 from iotflow_server.api.ports import JobsPort
 from iotflow_server.api.watching import until_drained
-from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.spec import JobSpec
 
 
@@ -32,22 +30,21 @@ class JobCalls(MigrationServiceServicer):
 
     async def StartBackfill(self, request: pb.StartBackfillRequest, context: Any) -> pb.StartBackfillResponse:
         """Start a backfill."""
-        return pb.StartBackfillResponse(job=job_message(await self._start(asked.backfill_spec(request), request)))
+        return pb.StartBackfillResponse(**await self._start(asked.backfill_spec(request), request))
 
     async def StartVerification(
         self, request: pb.StartVerificationRequest, context: Any
     ) -> pb.StartVerificationResponse:
         """Start a verification."""
-        job = await self._start(asked.verification_spec(request), request)
-        return pb.StartVerificationResponse(job=job_message(job))
+        return pb.StartVerificationResponse(**await self._start(asked.verification_spec(request), request))
 
     async def StartRepair(self, request: pb.StartRepairRequest, context: Any) -> pb.StartRepairResponse:
         """Start a repair."""
-        return pb.StartRepairResponse(job=job_message(await self._start(asked.repair_spec(request), request)))
+        return pb.StartRepairResponse(**await self._start(asked.repair_spec(request), request))
 
     async def StartArchive(self, request: pb.StartArchiveRequest, context: Any) -> pb.StartArchiveResponse:
         """Start an archive."""
-        return pb.StartArchiveResponse(job=job_message(await self._start(asked.archive_spec(request), request)))
+        return pb.StartArchiveResponse(**await self._start(asked.archive_spec(request), request))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsResponse:
         """List jobs, newest first."""
@@ -101,7 +98,10 @@ class JobCalls(MigrationServiceServicer):
         count, job = await self._jobs.waive(request.job_id, request.code, request.subject, waived_by, reason)
         return pb.WaiveJobFindingsResponse(waived=count, job=job_message(job))
 
-    async def _start(self, spec: JobSpec, request: Any) -> Job:
-        pace: JobPace = request.pace
-        created_by = asked.text_of(request, "created_by", asked.MAX_WHO)
-        return await self._jobs.start(spec, asked.pace_of(pace), created_by)
+    async def _start(self, spec: JobSpec, request: Any) -> dict[str, Any]:
+        """Start a job, or only tell of it; return the fields of the response."""
+        pace, created_by = asked.pace_of(request.pace), asked.text_of(request, "created_by", asked.MAX_WHO)
+        if request.validate_only:
+            plan = await self._jobs.plan(spec)
+            return {"job": rehearsed_message(spec, pace, created_by), "plan": plan_message(plan)}
+        return {"job": job_message(await self._jobs.start(spec, pace, created_by))}

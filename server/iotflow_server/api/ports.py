@@ -11,6 +11,7 @@ from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.cache.results import Place, Question
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.migration.jobs.job import Job, RecordedFinding
+from iotflow_server.migration.jobs.plan import JobPlan
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.query.aggregate_query import AggregateQuery
@@ -136,6 +137,9 @@ class JobsPort(Protocol):
 
     async def start(self, spec: JobSpec, pace: JobPace, created_by: str) -> Job:
         """Start a job."""
+
+    async def plan(self, spec: JobSpec) -> JobPlan:
+        """Return what a job would go over."""
 
     async def get(self, job_id: int) -> Job:
         """Return a job."""

@@ -8,6 +8,7 @@ from iotflow_server.api.ports import Comparisons
 from iotflow_server.composition.core import Core
 from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.parts import JobParts
+from iotflow_server.migration.jobs.plan import Outlook
 from iotflow_server.migration.jobs.spec import JobKind
 from iotflow_server.migration.verification.comparing import Pair
 from iotflow_server.migration.verification.correcting import LockingCorrector
@@ -21,7 +22,7 @@ from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
 
 
-def offer_verification(core: Core, jobs: JobParts, history: History, copies: CopyGate) -> None:
+def offer_verification(core: Core, jobs: JobParts, history: History, copies: CopyGate, outlook: Outlook) -> None:
     """Let verifications and repairs be done as jobs."""
 
     def pair() -> Pair | None:
@@ -40,7 +41,7 @@ def offer_verification(core: Core, jobs: JobParts, history: History, copies: Cop
         core.settings.continuous_verification_points_per_second,
     )
     for kind in (JobKind.VERIFICATION, JobKind.REPAIR):
-        jobs.kinds.offer(kind, work, work.objection)
+        jobs.kinds.offer(kind, work, work.objection, outlook)
 
 
 def comparisons(core: Core, jobs: JobParts, engines: Mapping[StoreName, Reads]) -> tuple[Comparisons, ShadowReads]:

@@ -15,8 +15,10 @@ from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.job import Job
 from iotflow_server.migration.jobs.job_run import RunSettings
 from iotflow_server.migration.jobs.parts import JobParts
+from iotflow_server.migration.jobs.plan import Outlook
 from iotflow_server.migration.jobs.spec import JobKind
 from iotflow_server.migration.jobs.strain import LiveStrain
+from iotflow_server.migration.outlook import Outlooks
 from iotflow_server.stores.history import History
 from iotflow_server.stores.name import StoreName
 
@@ -29,10 +31,16 @@ def start_jobs(core: Core, member: Member) -> JobParts:
     jobs = _parts(core, member)
     if StoreName.IOTDB in core.stores:
         history = iotdb_history(core.settings, _MOST_WORKERS, core.stack, core.registry.owner)
-        _offer_backfill(core, jobs, history, member.agent.copies)
-        offer_verification(core, jobs, history, member.agent.copies)
+        outlooks = Outlooks(history, core.stores[StoreName.IOTDB], core.postgres, core.registry.owner)
+        _offer_backfill(core, jobs, history, member.agent.copies, outlooks.carried)
+        offer_verification(core, jobs, history, member.agent.copies, outlooks.compared)
         offer_archives(
-            jobs.kinds, history, lambda: core.router.phase, core.registry.owner, core.settings.archive_file_points
+            jobs.kinds,
+            history,
+            lambda: core.router.phase,
+            core.registry.owner,
+            core.settings.archive_file_points,
+            outlooks.carried,
         )
         jobs.runner.start()
         core.stack.push_async_callback(jobs.runner.stop)
@@ -57,7 +65,7 @@ def _parts(core: Core, member: Member) -> JobParts:
     )
 
 
-def _offer_backfill(core: Core, jobs: JobParts, history: History, copies: CopyGate) -> None:
+def _offer_backfill(core: Core, jobs: JobParts, history: History, copies: CopyGate, outlook: Outlook) -> None:
     registry, router = core.registry, core.router
 
     async def adopt() -> None:
@@ -68,4 +76,4 @@ def _offer_backfill(core: Core, jobs: JobParts, history: History, copies: CopyGa
     core.stack.push_async_callback(filler.close)
     points = core.settings.backfill_chunk_points
     backfills = Backfills(history, filler, lambda: router.phase, registry.owner, adopt, copies, points)
-    jobs.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection)
+    jobs.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection, outlook)

@@ -19,6 +19,7 @@ from iotflow_server.config import Settings
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.migration.jobs.job import Job, JobKindUnavailableError, RecordedFinding, UnknownJobError
+from iotflow_server.migration.jobs.plan import JobPlan
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
 from iotflow_server.migration.status import MigrationStatus
 from iotflow_server.observability.metrics import Metrics
@@ -248,6 +249,9 @@ class NoJobs:
     """No job was ever started, and none can be done."""
 
     async def start(self, spec: JobSpec, pace: JobPace, created_by: str) -> Job:
+        raise JobKindUnavailableError(spec.kind)
+
+    async def plan(self, spec: JobSpec) -> JobPlan:
         raise JobKindUnavailableError(spec.kind)
 
     async def get(self, job_id: int) -> Job:

@@ -87,6 +87,20 @@ class ArchiveFolder:
             path.write_text(text, encoding="utf-8")
 
 
+def trouble_with(path: Path) -> str:
+    """Why a new archive cannot go to a folder, as far as a look tells; empty where nothing is known."""
+    try:
+        if path.exists():
+            return f"{path} is not empty: name a new folder" if any(path.iterdir()) else _unwritable(path)
+        return _unwritable(next(parent for parent in path.parents if parent.exists()))
+    except OSError as error:
+        return f"{path} cannot be looked into: {error.strerror}"
+
+
+def _unwritable(path: Path) -> str:
+    return "" if path.is_dir() and os.access(path, os.W_OK) else f"{path} cannot be written"
+
+
 def _note(name: str) -> str:
     return f"{name}.json"
 

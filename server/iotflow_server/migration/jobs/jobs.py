@@ -9,6 +9,7 @@ from typing import Final
 from iotflow_server.migration.jobs.job import Job, JobStateError, RecordedFinding, UnknownJobError
 from iotflow_server.migration.jobs.job_table import JobTable
 from iotflow_server.migration.jobs.kinds import JobKinds
+from iotflow_server.migration.jobs.plan import JobPlan
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobState
 
 _WATCH_SECONDS: Final = 1.0
@@ -36,6 +37,13 @@ class Jobs:
         job = await self._table.insert(spec, pace, self._epoch(), created_by)
         self._look()
         return job
+
+    async def plan(self, spec: JobSpec) -> JobPlan:
+        """What a job would go over; nothing is started or changed.
+
+        :raises JobRefusedError: it would not be started, or would fail at once.
+        """
+        return await self._kinds.plan(spec)
 
     async def get(self, job_id: int) -> Job:
         """A job."""

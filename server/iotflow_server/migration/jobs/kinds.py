@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iotflow_server.migration.jobs.job import JobKindUnavailableError, JobObjectedError
+from iotflow_server.migration.jobs.plan import JobPlan, Outlook
 from iotflow_server.migration.jobs.spec import JobKind, JobSpec
 from iotflow_server.migration.jobs.work import Objection, WorkFactory
 
@@ -12,10 +13,12 @@ class JobKinds:
 
     def __init__(self) -> None:
         self._offered: dict[JobKind, tuple[WorkFactory, Objection]] = {}
+        self._outlooks: dict[JobKind, Outlook] = {}
 
-    def offer(self, kind: JobKind, factory: WorkFactory, objection: Objection) -> None:
-        """Let jobs of a kind be done here. ``objection`` is asked before one is started."""
+    def offer(self, kind: JobKind, factory: WorkFactory, objection: Objection, outlook: Outlook | None = None) -> None:
+        """Let jobs of a kind be done here. ``objection`` is asked before one is started, ``outlook`` to rehearse it."""
         self._offered[kind] = (factory, objection)
+        self._outlooks[kind] = outlook or _nothing_known
 
     @property
     def offered(self) -> list[JobKind]:
@@ -36,3 +39,15 @@ class JobKinds:
             raise JobKindUnavailableError(spec.kind)
         if objection := self._offered[spec.kind][1](spec):
             raise JobObjectedError(objection)
+
+    async def plan(self, spec: JobSpec) -> JobPlan:
+        """What a job would go over if it were started now.
+
+        :raises JobRefusedError: it would not be started, or would fail at once.
+        """
+        self.check(spec)
+        return await self._outlooks[spec.kind](spec)
+
+
+async def _nothing_known(_: JobSpec) -> JobPlan:
+    return JobPlan(0, 0, 0, 0, None)

@@ -154,3 +154,23 @@ class JobFinding(_message.Message):
     waived_reason: str
     informational: bool
     def __init__(self, code: _Optional[str] = ..., subject: _Optional[str] = ..., detail: _Optional[str] = ..., points: _Optional[int] = ..., waived_by: _Optional[str] = ..., waived_reason: _Optional[str] = ..., informational: bool = ...) -> None: ...
+
+class JobPlan(_message.Message):
+    __slots__ = ("devices", "series", "points", "counted_devices", "start_time", "end_time", "findings", "total_findings")
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    COUNTED_DEVICES_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    devices: int
+    series: int
+    points: int
+    counted_devices: int
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    findings: _containers.RepeatedCompositeFieldContainer[JobFinding]
+    total_findings: int
+    def __init__(self, devices: _Optional[int] = ..., series: _Optional[int] = ..., points: _Optional[int] = ..., counted_devices: _Optional[int] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[JobFinding, _Mapping]]] = ..., total_findings: _Optional[int] = ...) -> None: ...

@@ -257,78 +257,94 @@ class RemoveInstanceResponse(_message.Message):
     def __init__(self, instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ...) -> None: ...
 
 class StartBackfillRequest(_message.Message):
-    __slots__ = ("scope", "pace", "created_by")
+    __slots__ = ("scope", "pace", "created_by", "validate_only")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PACE_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     scope: _job_pb2.JobScope
     pace: _job_pb2.JobPace
     created_by: str
-    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class StartBackfillResponse(_message.Message):
-    __slots__ = ("job",)
+    __slots__ = ("job", "plan")
     JOB_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.Job
-    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+    plan: _job_pb2.JobPlan
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., plan: _Optional[_Union[_job_pb2.JobPlan, _Mapping]] = ...) -> None: ...
 
 class StartVerificationRequest(_message.Message):
-    __slots__ = ("scope", "pace", "created_by", "sample_share", "continuous", "autocorrect")
+    __slots__ = ("scope", "pace", "created_by", "sample_share", "continuous", "autocorrect", "validate_only")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PACE_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SHARE_FIELD_NUMBER: _ClassVar[int]
     CONTINUOUS_FIELD_NUMBER: _ClassVar[int]
     AUTOCORRECT_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     scope: _job_pb2.JobScope
     pace: _job_pb2.JobPace
     created_by: str
     sample_share: float
     continuous: bool
     autocorrect: _containers.RepeatedScalarFieldContainer[DifferenceKind]
-    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., sample_share: _Optional[float] = ..., continuous: bool = ..., autocorrect: _Optional[_Iterable[_Union[DifferenceKind, str]]] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., sample_share: _Optional[float] = ..., continuous: bool = ..., autocorrect: _Optional[_Iterable[_Union[DifferenceKind, str]]] = ..., validate_only: bool = ...) -> None: ...
 
 class StartVerificationResponse(_message.Message):
-    __slots__ = ("job",)
+    __slots__ = ("job", "plan")
     JOB_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.Job
-    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+    plan: _job_pb2.JobPlan
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., plan: _Optional[_Union[_job_pb2.JobPlan, _Mapping]] = ...) -> None: ...
 
 class StartRepairRequest(_message.Message):
-    __slots__ = ("scope", "pace", "created_by", "kinds")
+    __slots__ = ("scope", "pace", "created_by", "kinds", "validate_only")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PACE_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     scope: _job_pb2.JobScope
     pace: _job_pb2.JobPace
     created_by: str
     kinds: _containers.RepeatedScalarFieldContainer[DifferenceKind]
-    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., kinds: _Optional[_Iterable[_Union[DifferenceKind, str]]] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., kinds: _Optional[_Iterable[_Union[DifferenceKind, str]]] = ..., validate_only: bool = ...) -> None: ...
 
 class StartRepairResponse(_message.Message):
-    __slots__ = ("job",)
+    __slots__ = ("job", "plan")
     JOB_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.Job
-    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+    plan: _job_pb2.JobPlan
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., plan: _Optional[_Union[_job_pb2.JobPlan, _Mapping]] = ...) -> None: ...
 
 class StartArchiveRequest(_message.Message):
-    __slots__ = ("scope", "pace", "created_by", "folder")
+    __slots__ = ("scope", "pace", "created_by", "folder", "validate_only")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     PACE_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     FOLDER_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     scope: _job_pb2.JobScope
     pace: _job_pb2.JobPace
     created_by: str
     folder: str
-    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., folder: _Optional[str] = ...) -> None: ...
+    validate_only: bool
+    def __init__(self, scope: _Optional[_Union[_job_pb2.JobScope, _Mapping]] = ..., pace: _Optional[_Union[_job_pb2.JobPace, _Mapping]] = ..., created_by: _Optional[str] = ..., folder: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class StartArchiveResponse(_message.Message):
-    __slots__ = ("job",)
+    __slots__ = ("job", "plan")
     JOB_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     job: _job_pb2.Job
-    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ...) -> None: ...
+    plan: _job_pb2.JobPlan
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., plan: _Optional[_Union[_job_pb2.JobPlan, _Mapping]] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
     __slots__ = ("kinds", "states", "page_size", "page_token")

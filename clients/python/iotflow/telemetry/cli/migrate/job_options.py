@@ -1,16 +1,15 @@
-"""Options of the commands that start jobs: what a job is about, how hard it may work, and how it is shown."""
+"""Options that commands about jobs share: what a job is about, how hard it may work, and where the service is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
 from iotflow.telemetry._times import timestamp_message
 from iotflow.telemetry.cli import times
-from iotflow.telemetry.cli.migrate.following import follow, print_job
-from iotflow.telemetry.cli.migrate.service import Migrations, run_here
+from iotflow.telemetry.cli.migrate.service import Migrations
 from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
 from iotflow.telemetry.v1.job_pb2 import JobPace, JobScope
 
@@ -32,9 +31,6 @@ PostgresRate: TypeAlias = Annotated[
 ]
 Hours: TypeAlias = Annotated[list[str] | None, typer.Option(help='When it may work: "22:00-06:00"; may be repeated.')]
 TimeZone: TypeAlias = Annotated[str, typer.Option(help="Time zone of --hours; UTC by default.")]
-Wait: TypeAlias = Annotated[
-    bool, typer.Option("--wait", help="Follow the job to its end; exit code 5 if it does not succeed.")
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,22 +100,3 @@ class CallOptions:
     def service(self) -> Migrations:
         """The service."""
         return Migrations(self.address, self.timeout)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StartOptions(CallOptions):
-    """How a job is started."""
-
-    wait: Wait = False
-
-    def start(self, method: str, request: Any) -> None:
-        """Start a job, and show it; to its end where that is asked for."""
-        run_here(self._start(method, request))
-
-    async def _start(self, method: str, request: Any) -> None:
-        async with self.service as service:
-            job = (await service.call(method, request)).job
-            if self.wait:
-                await follow(service, job.id, as_json=self.json)
-            else:
-                print_job(job, as_json=self.json)

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import enum
 import getpass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from iotflow.telemetry.cli.migrate.changing import CARRIES, COMPARES, WRITES_FILES, Change, Difference
 from iotflow.telemetry.cli.migrate.groups import grouped
-from iotflow.telemetry.cli.migrate.job_options import PaceOptions, ReadingPaceOptions, ScopeOptions, StartOptions
+from iotflow.telemetry.cli.migrate.job_options import PaceOptions, ReadingPaceOptions, ScopeOptions
+from iotflow.telemetry.cli.migrate.start_options import StartOptions
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
-
-
-class Difference(enum.StrEnum):
-    """A kind of difference between the stores."""
-
-    MISSING = "missing"
-    MISMATCHED = "mismatched"
-    EXTRA = "extra"
-
-    @property
-    def number(self) -> Any:
-        """Its number in messages."""
-        return pb.DifferenceKind.Value(f"DIFFERENCE_KIND_{self.name}")
 
 
 @grouped
 def backfill(scope: ScopeOptions, pace: PaceOptions, job: StartOptions) -> None:
     """Carry IoTDB's history to PostgreSQL; of all devices, or of DEVICES."""
     request = pb.StartBackfillRequest(scope=scope.message, pace=pace.message, created_by=getpass.getuser())
-    job.start("StartBackfill", request)
+    job.start("StartBackfill", request, CARRIES)
 
 
 @grouped
@@ -51,7 +39,7 @@ def verify(
         continuous=continuous,
         autocorrect=[each.number for each in autocorrect or ()],
     )
-    job.start("StartVerification", request)
+    job.start("StartVerification", request, Change(kinds=autocorrect) if autocorrect else COMPARES)
 
 
 @grouped
@@ -62,13 +50,14 @@ def repair(
     kind: Annotated[list[Difference] | None, typer.Option(help="Put only this right; may be repeated.")] = None,
 ) -> None:
     """Make the secondary equal the primary."""
+    kinds = kind or list(Difference)
     request = pb.StartRepairRequest(
         scope=scope.message,
         pace=pace.message,
         created_by=getpass.getuser(),
-        kinds=[each.number for each in kind or ()],
+        kinds=[each.number for each in kinds],
     )
-    job.start("StartRepair", request)
+    job.start("StartRepair", request, Change(kinds=kinds))
 
 
 @grouped
@@ -82,4 +71,4 @@ def archive(
     request = pb.StartArchiveRequest(
         scope=scope.message, pace=pace.message, created_by=getpass.getuser(), folder=folder
     )
-    job.start("StartArchive", request)
+    job.start("StartArchive", request, WRITES_FILES)

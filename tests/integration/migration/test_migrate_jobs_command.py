@@ -1,0 +1,81 @@
+"""``iotflow migrate`` on a service that writes both stores, which differ in a few points."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from iotflow.telemetry import BlockingTelemetryClient, Record
+from iotflow_server.local.service import ServiceProcess
+from tests.client.iotflow_command import Iotflow
+from tests.support.iotdb import IotdbServer, execute, settings_for
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service keeps its data."""
+    return tmp_path_factory.mktemp("commanded")
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path, iotdb_server: IotdbServer) -> Iterator[ServiceProcess]:
+    """Two devices of two series each, beside a path that belongs to no device."""
+    database = settings_for(iotdb_server).database
+    environment = {
+        "IOTDB_HOST": iotdb_server.host,
+        "IOTDB_PORT": str(iotdb_server.port),
+        "IOTDB_DATABASE": database,
+        "IOTFLOW_INITIAL_PHASE": "DUAL_WRITE",
+        "IOTFLOW_SHADOW_READ_SHARE": "1",
+    }
+    process = ServiceProcess(folder, environment)
+    try:
+        process.start()
+        with BlockingTelemetryClient(process.address) as client:
+            client.write([Record(device, {"n": 0.5, "t": "x"}, MOMENT) for device in (1, 2)])
+        execute(iotdb_server, f"INSERT INTO {database}.devices.pump(time, a) VALUES (1, 1.0)")
+        yield process
+    finally:
+        process.terminate()
+
+
+@pytest.fixture
+def migrate(service: ServiceProcess) -> Iotflow:
+    """The command."""
+    return Iotflow(service.address, "migrate")
+
+
+async def jobs(migrate: Iotflow) -> list[str]:
+    return (await migrate("jobs", "--json")).splitlines()
+
+
+async def test_a_rehearsal_tells_what_a_job_would_go_over_and_starts_none(migrate: Iotflow, tmp_path: Path) -> None:
+    backfill = ("backfill", "--dry-run", "--postgres-rate", 2, "--hours", "22:00-06:00")
+    told = json.loads(await migrate(*backfill, "--json"))
+    plan = told["plan"]
+    sizes = [plan[name] for name in ("devices", "series", "points", "counted_devices", "total_findings")]
+    assert sizes == ["2", "4", "4", "2", "1"]
+    assert [each["code"] for each in plan["findings"]] == ["UNMAPPABLE_PATH"]
+    assert plan["start_time"] == "2026-01-01T00:00:00Z"
+    shown = await migrate(*backfill, "--measurement", "n", 1)
+    for words in (
+        "backfill of devices 1, measurements n",
+        "1 devices, 1 series and 1 points in IoTDB",
+        "PostgreSQL 2 points/s at most",
+        "22:00-06:00 UTC",
+        "would be started; nothing was done",
+    ):
+        assert words in shown
+    assert "0 devices, 0 series and 0 points" in await migrate("backfill", 99, "--dry-run")
+    assert "both stores are only read" in await migrate("verify", "--dry-run")
+    assert "points that iotdb does not have are DELETED" in await migrate("repair", "--dry-run")
+    refused = await migrate("archive", "--folder", tmp_path / "archive", "--dry-run", code=3)
+    assert "in DUAL_WRITE IoTDB is written" in refused
+    assert await jobs(migrate) == []
+    assert not (tmp_path / "archive").exists()
