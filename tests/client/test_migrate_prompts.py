@@ -113,10 +113,14 @@ async def test_findings_are_listed_and_waived_however_many_there_are(
         in (await converse(kept.address, "migrate", "findings", job, "--limit", 2)).text
     )
     waive = ("waive", job, "--reason", "a test rig")
-    one = ("--json", "--subject", "root.pump_7")
+    one = ("--json", "--yes", "--subject", "root.pump_7")
     assert json.loads(await migrate(*waive, *one))["waived"] == "1"
     none = json.loads(await migrate(*waive, *one))
     assert (none["waived"], none["job"]["progress"]["open_findings"]) == ("0", "1499")
+    kept_open = await converse(kept.address, "migrate", *waive, typed=[("1,499 findings", ""), ("[y/N]", "n\n")])
+    assert kept_open.code == 1
+    done = await converse(kept.address, "migrate", *waive, typed=[("1,499 findings", ""), ("[y/N]", "y\n")])
+    assert (done.code, "1499 waived, 0 still hold" in done.text) == (0, True)
     await migrate("cancel", job, "--yes")
 
 

@@ -6,12 +6,16 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
 from iotflow.telemetry import BlockingTelemetryClient, Record
+from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
 from tests.client.iotflow_command import Iotflow
+from tests.client.terminal import converse
 from tests.support.iotdb import IotdbServer, execute, settings_for
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,6 +55,14 @@ def migrate(service: ServiceProcess) -> Iotflow:
     return Iotflow(service.address, "migrate")
 
 
+async def in_postgres(folder: Path, statement: str) -> list[Any]:
+    connection = await asyncpg.connect(LocalPostgres(folder / "postgres").dsn)
+    try:
+        return [tuple(row) for row in await connection.fetch(statement)]
+    finally:
+        await connection.close()
+
+
 async def jobs(migrate: Iotflow) -> list[str]:
     return (await migrate("jobs", "--json")).splitlines()
 
@@ -79,3 +91,23 @@ async def test_a_rehearsal_tells_what_a_job_would_go_over_and_starts_none(migrat
     assert "in DUAL_WRITE IoTDB is written" in refused
     assert await jobs(migrate) == []
     assert not (tmp_path / "archive").exists()
+
+
+async def test_what_a_repair_deletes_or_overwrites_is_asked_before(
+    service: ServiceProcess, migrate: Iotflow, folder: Path
+) -> None:
+    for command in (("repair",), ("verify", "--autocorrect", "extra")):
+        shown = await converse(service.address, "migrate", *command, typed=[("[y/N]", "n\n")])
+        assert shown.code == 1
+        assert "in postgres:" in shown.text
+        assert "DELETED" in shown.text
+        assert "cannot be undone" in shown.text
+    assert await jobs(migrate) == []
+    await in_postgres(
+        folder, "UPDATE telemetry_data SET numeric_value = 0.25 WHERE device_id = 2 AND measurement_name = 'n'"
+    )
+    await migrate("repair", "--kind", "missing", 2, "--wait")
+    differs = "SELECT device_id FROM telemetry_data WHERE numeric_value = 0.25"
+    assert await in_postgres(folder, differs) == [(2,)]
+    await migrate("repair", 2, "--yes", "--wait")
+    assert await in_postgres(folder, differs) == []

@@ -1,4 +1,4 @@
-"""What jobs change in the stores."""
+"""What jobs change in the stores, and the question before what they cannot undo."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ class Change:
 
     words: str = ""
     kinds: Collection[Difference] = ()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether something is lost by it."""
+        return bool({Difference.MISMATCHED, Difference.EXTRA} & set(self.kinds))
 
     def told(self, migration: pb.Migration) -> str:
         """In words, by the stores as the phase has them."""

@@ -1,4 +1,4 @@
-"""How jobs are started: rehearsed, or at once."""
+"""How jobs are started: rehearsed, after a question, or at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Annotated, Any, Final, TypeAlias
 import typer
 from rich.console import Console
 
+from iotflow.telemetry.cli.migrate.asking import ask
 from iotflow.telemetry.cli.migrate.changing import Change
 from iotflow.telemetry.cli.migrate.following import follow, print_job
 from iotflow.telemetry.cli.migrate.job_options import CallOptions
-from iotflow.telemetry.cli.migrate.moving import DryRun
-from iotflow.telemetry.cli.migrate.rehearsing import rehearsal_json, rehearsal_screen
+from iotflow.telemetry.cli.migrate.moving import DryRun, Yes
+from iotflow.telemetry.cli.migrate.rehearsing import extent_words, rehearsal_json, rehearsal_screen
 from iotflow.telemetry.cli.migrate.service import Migrations, run_here
 
 Wait: TypeAlias = Annotated[
@@ -24,7 +25,7 @@ _SECONDS: Final = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class StartOptions(CallOptions):
-    """How a job is started."""
+    """How a job is started that loses nothing."""
 
     wait: Wait = False
     dry_run: DryRun = False
@@ -38,6 +39,7 @@ class StartOptions(CallOptions):
             if self.dry_run:
                 await self._rehearse(service, method, request, change)
                 return
+            await self._ask(service, method, request, change)
             job = (await service.call(method, request)).job
             if self.wait:
                 await follow(service, job.id, as_json=self.json)
@@ -51,6 +53,23 @@ class StartOptions(CallOptions):
             typer.echo(rehearsal_json(answer.job, answer.plan, told))
         else:
             Console().print(rehearsal_screen(answer.job, answer.plan, told))
+
+    async def _ask(self, service: Migrations, method: str, request: Any, change: Change) -> None:
+        """Ask where that is needed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangingOptions(StartOptions):
+    """How a job is started that may lose something."""
+
+    yes: Yes = False
+
+    async def _ask(self, service: Migrations, method: str, request: Any, change: Change) -> None:
+        if self.yes or not change.is_final:
+            return
+        answer = await _foreseen(service, method, request)
+        told = change.told(await service.migration())
+        ask(f"{answer.job.summary}: {extent_words(answer.plan)}. {told}. It cannot be undone. Go on?")
 
 
 async def _foreseen(service: Migrations, method: str, request: Any) -> Any:

@@ -10,7 +10,7 @@ import typer
 from iotflow.telemetry.cli.migrate.changing import CARRIES, COMPARES, WRITES_FILES, Change, Difference
 from iotflow.telemetry.cli.migrate.groups import grouped
 from iotflow.telemetry.cli.migrate.job_options import PaceOptions, ReadingPaceOptions, ScopeOptions
-from iotflow.telemetry.cli.migrate.start_options import StartOptions
+from iotflow.telemetry.cli.migrate.start_options import ChangingOptions, StartOptions
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 
 
@@ -25,12 +25,12 @@ def backfill(scope: ScopeOptions, pace: PaceOptions, job: StartOptions) -> None:
 def verify(
     scope: ScopeOptions,
     pace: PaceOptions,
-    job: StartOptions,
+    job: ChangingOptions,
     sample: Annotated[float, typer.Option(min=0, max=1, help="Share to compare, for a quick look; 0: all.")] = 0.0,
     continuous: Annotated[bool, typer.Option(help="Begin again whenever all is compared.")] = False,
     autocorrect: Annotated[list[Difference] | None, typer.Option(help="Put this right; may be repeated.")] = None,
 ) -> None:
-    """Compare both stores, value by value."""
+    """Compare both stores, value by value; asks first where --autocorrect overwrites or deletes."""
     request = pb.StartVerificationRequest(
         scope=scope.message,
         pace=pace.message,
@@ -46,10 +46,10 @@ def verify(
 def repair(
     scope: ScopeOptions,
     pace: PaceOptions,
-    job: StartOptions,
+    job: ChangingOptions,
     kind: Annotated[list[Difference] | None, typer.Option(help="Put only this right; may be repeated.")] = None,
 ) -> None:
-    """Make the secondary equal the primary."""
+    """Make the secondary equal the primary; asks first where values are overwritten or points deleted."""
     kinds = kind or list(Difference)
     request = pb.StartRepairRequest(
         scope=scope.message,
