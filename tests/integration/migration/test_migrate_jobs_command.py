@@ -17,6 +17,7 @@ from iotflow_server.local.service import ServiceProcess
 from tests.client.iotflow_command import Iotflow
 from tests.client.terminal import converse
 from tests.support.iotdb import IotdbServer, execute, settings_for
+from tests.support.waiting import until_told
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -111,3 +112,40 @@ async def test_what_a_repair_deletes_or_overwrites_is_asked_before(
     assert await in_postgres(folder, differs) == [(2,)]
     await migrate("repair", 2, "--yes", "--wait")
     assert await in_postgres(folder, differs) == []
+
+
+async def test_a_report_is_saved_as_a_page_or_as_json(migrate: Iotflow, tmp_path: Path) -> None:
+    job = json.loads((await migrate("verify", "--wait", "--json")).splitlines()[-1])
+    page, found = tmp_path / "report.html", tmp_path / "report.json"
+    await migrate("report", job["id"], "--output", page)
+    assert page.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
+    await migrate("report", job["id"], "--output", found)
+    assert json.loads(found.read_text(encoding="utf-8"))["devices"] == 2
+    assert json.loads(await migrate("report", job["id"])) == json.loads(found.read_text(encoding="utf-8"))
+    assert "name it .html or .json" in await migrate("report", job["id"], "--output", tmp_path / "report", code=2)
+    assert "there is no job 99" in await migrate("report", 99, code=1)
+
+
+async def test_reads_that_were_answered_differently_are_listed_and_asked_again(
+    service: ServiceProcess, migrate: Iotflow, folder: Path
+) -> None:
+    assert "no mismatches" in await migrate("mismatches")
+    await in_postgres(
+        folder, "UPDATE telemetry_data SET numeric_value = 0.25 WHERE device_id = 1 AND measurement_name = 'n'"
+    )
+    with BlockingTelemetryClient(service.address) as client:
+        client.query(device_ids=[1])
+
+    async def is_found() -> bool:
+        return "0.25" in await migrate("mismatches")
+
+    await until_told(is_found)
+    (listed,) = [json.loads(line) for line in (await migrate("mismatches", "--json")).splitlines()]
+    assert (listed["method"], listed["read_from"]) == ("page", "STORE_IOTDB")
+    (replayed,) = [json.loads(line) for line in (await migrate("mismatches", "--replay", "--json")).splitlines()]
+    assert (replayed["id"], replayed["now"]["alike"]) == (listed["id"], False)
+    guards = json.loads(await migrate("advance", "--dry-run", "--json", code=3))["guards"]
+    (held,) = [guard for guard in guards if guard["name"] == "no_shadow_mismatches"]
+    assert "iotflow migrate mismatches" in held["remedy"]
+    await migrate("repair", 1, "--yes", "--wait")
+    assert "alike" in await migrate("mismatches", "--replay")

@@ -69,7 +69,7 @@ def _shadow_reads(row: Any, hours: float) -> Guard:
     count = row["count"]
     last = f", the last one at {datetime_of(row['last']):%Y-%m-%d %H:%M:%S} UTC" if count else ""
     finding = f"{count} reads were answered differently within {hours:g} h{last}"
-    remedy = f"ListShadowMismatches shows them; {_REPAIR}"
+    remedy = f"iotflow migrate mismatches (ListShadowMismatches) shows them; {_REPAIR}"
     return Guard("no_shadow_mismatches", count == 0, finding, remedy)
 
 

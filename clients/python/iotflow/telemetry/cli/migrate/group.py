@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from iotflow.telemetry.cli.migrate import findings, moving, showing, starting, steering
+from iotflow.telemetry.cli.migrate import comparing, findings, moving, showing, starting, steering
 from iotflow.telemetry.cli.migrate.checklist import checklist
 from iotflow.telemetry.cli.migrate.instances import instances
 
@@ -34,6 +34,8 @@ _COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "pace": steering.set_pace,
     "findings": findings.findings,
     "waive": findings.waive,
+    "report": comparing.report,
+    "mismatches": comparing.mismatches,
     "checklist": checklist,
 }
 migrate.add_typer(instances, name="instances")
