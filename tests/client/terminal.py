@@ -21,6 +21,8 @@ from tests.client.iotflow_command import COMMAND
 _SIZE = struct.pack("HHHH", 60, 200, 0, 0)
 _SECONDS = 60.0
 CTRL_C = "\x03"
+#: Before it is pressed again. A command that has heard it takes a while to end, and is not to be asked twice.
+_AGAIN_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,11 @@ def _as_in_front_of_somebody() -> None:
 
 def _talk(ours: int, typed: Sequence[tuple[str, str]]) -> str:
     text, begin, last = "", 0, ""
-    waiting = list(typed)
+    waiting, quiet = list(typed), 0
     for chunk in _chunks(ours):
         assert chunk is not None, f"the command does not end; it showed {text!r}"
-        if not chunk and last == CTRL_C:
+        quiet = 0 if chunk else quiet + 1
+        if quiet and not quiet % _AGAIN_SECONDS and last == CTRL_C:
             # One that comes in the moment before input() waits is not heard; people press it again.
             os.write(ours, last.encode())
         text += chunk

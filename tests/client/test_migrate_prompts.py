@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -11,7 +14,7 @@ import pytest
 
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
-from tests.client.iotflow_command import Iotflow
+from tests.client.iotflow_command import COMMAND, Iotflow
 from tests.client.terminal import CTRL_C, converse
 from tests.support.waiting import until_told
 
@@ -165,8 +168,41 @@ def remove(name: str) -> tuple[str, ...]:
     return ("migrate", "instances", "remove", name)
 
 
-async def test_a_yes_is_enough(kept: ServiceProcess) -> None:
-    shown = await converse(kept.address, *FORCE, typed=[("NO WAY BACK", ""), ("[y/N]", "y\n")])
-    assert shown.code == 0, shown.text
-    assert "POSTGRES_ONLY -> DECOMMISSIONED" in shown.text
-    assert await phase_of(kept) == "DECOMMISSIONED"
+async def test_a_job_that_is_waited_for_and_fails_ends_with_its_own_code(kept: ServiceProcess, tmp_path: Path) -> None:
+    (tmp_path / "something").write_text("else", encoding="utf-8")
+    told = await Iotflow(kept.address, "migrate")("archive", "--folder", tmp_path, "--wait", code=5)
+    assert "is not empty: name a new folder" in told
+
+
+@asynccontextmanager
+async def asked(address: str, *arguments: object) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command that has asked its question, and waits for the answer."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        *map(str, arguments),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "IOTFLOW_ADDRESS": address},
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            await process.stdout.readuntil(b"[y/N]")
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_yes_is_enough_and_who_says_it_later_is_told_by_a_code(kept: ServiceProcess) -> None:
+    async with asked(kept.address, *FORCE) as late:
+        shown = await converse(kept.address, *FORCE, typed=[("NO WAY BACK", ""), ("[y/N]", "y\n")])
+        assert shown.code == 0, shown.text
+        assert "POSTGRES_ONLY -> DECOMMISSIONED" in shown.text
+        assert await phase_of(kept) == "DECOMMISSIONED"
+        told, _ = await late.communicate(b"y\n")
+    assert b"the phase is DECOMMISSIONED, not POSTGRES_ONLY" in told
+    assert late.returncode == 4
