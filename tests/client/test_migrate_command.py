@@ -61,5 +61,5 @@ async def test_the_checklist_names_what_may_be_removed(migrate: Iotflow) -> None
         assert words in shown
     listed = [json.loads(line) for line in (await migrate("checklist", "--json")).splitlines()]
     assert all(line["step"] in shown for line in listed)
-    assert [line["about"] for line in listed][:2] == ["settings", "package"]
+    assert [line["about"] for line in listed][:2] == ["settings", "this service"]
     assert "no jobs yet" in await migrate("jobs")

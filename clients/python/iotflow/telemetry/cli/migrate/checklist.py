@@ -13,12 +13,12 @@ from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeou
 
 _STEPS: Final = (
     ("settings", "unset all whose names begin with IOTDB_; the server refuses to start while IOTDB_HOST is set"),
+    ("this service", "start each server anew; with these settings none starts again, nor a worker that is replaced"),
     ("package", "install the server without the extra 'iotdb' (pip uninstall apache-iotdb)"),
     ("archive", "copy its folder, manifest.json included, to where backups are; it is all that is left of IoTDB"),
     ("IoTDB", "stop ConfigNode and DataNode; keep their disks until the archive has been verified at its new place"),
     ("IoTDB", "then remove their data folders, services, containers, volumes, firewall rules, backups and alarms"),
     ("secrets", "withdraw IoTDB's users and passwords"),
-    ("this service", "IOTFLOW_WORKERS may be more than 1 now"),
 )
 
 
