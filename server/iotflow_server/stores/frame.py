@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
@@ -22,7 +22,7 @@ class Frame(Sequence[Batch]):
 
     ``starts`` holds the first row of each batch, and at its end the number of rows. The pair (name, kind) is unique
     among ``columns``. Batches come in the order in which they were written: of cells that come twice the later wins.
-    ``writers`` are those streams of the batches that name theirs.
+    ``writers`` are those streams of the batches that name theirs. ``is_resolved``: see :meth:`resolved`.
     """
 
     device_ids: DeviceIds
@@ -30,6 +30,7 @@ class Frame(Sequence[Batch]):
     starts: Rows
     columns: tuple[Column, ...]
     writers: frozenset[StreamWriter] = frozenset()
+    is_resolved: bool = False
 
     @classmethod
     def of(cls, batches: Sequence[Batch]) -> Frame:
@@ -89,15 +90,18 @@ class Frame(Sequence[Batch]):
         place = np.cumsum(of_rows) - 1
         columns = (_chosen(column, of_rows, place, int(starts[-1])) for column in self.columns)
         filled = tuple(column for column in columns if len(column))
-        return Frame(self.device_ids[of_rows], self.timestamps[of_rows], starts, filled, self.writers)
+        return Frame(self.device_ids[of_rows], self.timestamps[of_rows], starts, filled, self.writers, self.is_resolved)
 
     def resolved(self) -> Frame:
         """The same points with every (device, timestamp) once, in this order: one batch for each device.
 
         Of the values that a series has for one timestamp the last stays, whatever their kinds.
         """
+        if self.is_resolved:
+            return self
         if self._is_in_order():
-            return replace(self, starts=_starts_of(self.device_ids))
+            starts = _starts_of(self.device_ids)
+            return Frame(self.device_ids, self.timestamps, starts, self.columns, self.writers, is_resolved=True)
         order = np.lexsort((self.timestamps, self.device_ids))
         device_ids, timestamps = self.device_ids[order], self.timestamps[order]
         is_other_device = device_ids[1:] != device_ids[:-1]
@@ -110,14 +114,14 @@ class Frame(Sequence[Batch]):
         else:
             device_ids, timestamps = device_ids[is_new], timestamps[is_new]
             columns = _last_of_each(self.columns, place, len(timestamps))
-        return Frame(device_ids, timestamps, _starts_of(device_ids), columns, self.writers)
+        return Frame(device_ids, timestamps, _starts_of(device_ids), columns, self.writers, is_resolved=True)
 
     def _is_in_order(self) -> bool:
         """Whether the rows ascend by device and timestamp, so that none comes twice."""
         devices, timestamps = self.device_ids, self.timestamps
-        is_same_device = devices[1:] == devices[:-1]
-        is_later = timestamps[1:] > timestamps[:-1]
-        return bool(np.where(is_same_device, is_later, devices[1:] > devices[:-1]).all())
+        is_other_device = devices[1:] > devices[:-1]
+        is_later = (devices[1:] == devices[:-1]) & (timestamps[1:] > timestamps[:-1])
+        return bool((is_other_device | is_later).all())
 
 
 def _column(name: str, kind: Kind, cells: Sequence[_Cells], row_count: int) -> Column:

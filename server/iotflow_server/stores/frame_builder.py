@@ -59,7 +59,7 @@ class FrameBuilder:
         """The frame of all batches."""
         starts = np.array(self._starts, np.intp)
         return Frame(
-            np.repeat(np.array(self._device_ids, np.int32), np.diff(starts)),
+            np.repeat(np.array(self._device_ids, np.int32), starts[1:] - starts[:-1]),
             _joined(self._timestamps, self._starts[-1], np.dtype(np.int64)),
             starts,
             tuple(cells.column(name, kind, self._starts[-1]) for (name, kind), cells in self._series.items()),
@@ -78,12 +78,13 @@ class _Cells:
         self.rows: list[Rows | None] = []
 
     def column(self, name: str, kind: Kind, row_count: int) -> Column:
-        counts = np.array([len(part) for part in self.values], np.intp)
-        total = int(counts.sum())
+        sizes = list(map(len, self.values))
+        total = sum(sizes)
         values = _joined(self.values, total, kind.dtype)
-        return Column(name, kind, values, None if total == row_count else self._rows(counts, total))
+        return Column(name, kind, values, None if total == row_count else self._rows(sizes, total))
 
-    def _rows(self, counts: Rows, total: int) -> Rows:
+    def _rows(self, sizes: Sequence[int], total: int) -> Rows:
+        counts = np.array(sizes, np.intp)
         ends = np.cumsum(counts)
         rows = np.repeat(np.array(self.firsts, np.intp) - (ends - counts), counts) + np.arange(total)
         for part, own in enumerate(self.rows):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.postgres.gathering import copy_chunks, point_at, tables_of
-from iotflow_server.stores.postgres.rows import COLUMNS, HEADER, TRAILER
+from iotflow_server.stores.postgres.point_rows import COLUMNS
+from iotflow_server.stores.postgres.rows import HEADER, TRAILER
 
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.NUMERIC: st.floats(allow_nan=False),
@@ -57,7 +58,7 @@ def rows_in(payload: bytes) -> Iterator[dict[str, bytes]]:
 def frames(draw: st.DrawFn) -> Frame:
     batches = []
     for device_id in (1, 2, 3)[: draw(st.integers(1, 3))]:
-        count = draw(st.integers(1, 40))
+        count = draw(st.integers(1, 90))
         columns = []
         for kind in draw(st.sets(st.sampled_from(list(VALUES)), min_size=1)):
             rows = sorted(draw(st.sets(st.integers(0, count - 1), min_size=1)))

@@ -15,8 +15,8 @@ from iotflow_server.stores.frame import Frame
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.errors import message_of
 from iotflow_server.stores.postgres.gathering import copy_chunks, point_at, tables_of
+from iotflow_server.stores.postgres.point_rows import COLUMNS
 from iotflow_server.stores.postgres.pool import Connection, bounded
-from iotflow_server.stores.postgres.rows import COLUMNS
 from iotflow_server.stores.store import OwnerLookup
 
 #: Classes of SQLSTATE by which the server refuses a value: of its form, or of its size.

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Column, Kind, is_metadata
 from iotflow_server.stores.frame import Frame
-from iotflow_server.stores.postgres.rows import HEADER, TRAILER, PointRows, encode
+from iotflow_server.stores.postgres.point_rows import PointRows
+from iotflow_server.stores.postgres.rows import HEADER, TRAILER, encode
 from iotflow_server.stores.selection import PointKey
 from iotflow_server.stores.store import OwnerLookup
 
@@ -60,12 +61,18 @@ def _gathered(frame: Frame, owner_of: OwnerLookup, table: str) -> Iterator[Point
     own = (column for column in frame.columns if table_of(column.name) == table)
     for column in sorted(own, key=lambda column: (column.name, column.kind)):
         for part in _parts(column):
-            shapes = part.of_rows(facts.shapes)
-            if is_metadata(part.name):
-                shapes = shapes & _OWNED
-            for shape in np.flatnonzero(np.bincount(shapes)).tolist():
-                alike = part if (shapes == shape).all() else part.where(shapes == shape, len(frame.timestamps))
+            for shape, alike in _by_shape(part, facts):
                 yield _point_rows(frame, alike, facts, shape)
+
+
+def _by_shape(column: Column, facts: _Facts) -> Iterator[tuple[int, Column]]:
+    counted = _OWNED if is_metadata(column.name) else _OWNED | _DESCRIBED
+    if facts.shape is not None:
+        yield facts.shape & counted, column
+        return
+    shapes = column.of_rows(facts.shapes) & counted
+    for shape in np.flatnonzero(np.bincount(shapes)).tolist():
+        yield shape, column.where(shapes == shape, len(facts.shapes))
 
 
 def _parts(column: Column) -> Iterator[Column]:
@@ -105,23 +112,29 @@ _DESCRIBED: Final = 2
 class _Facts:
     """What the rows of a frame carry beside their values: owners (0: none), metadata as JSON, quality_flag.
 
-    ``metadata`` is by row, where a row has any; ``shapes`` are bits by row.
+    ``metadata`` is by row, where a row has any; ``shapes`` are bits by row, ``shape`` those of all rows where all are
+    alike.
     """
 
     user_ids: NDArray[np.int32]
     metadata: dict[int, bytes]
     quality: NDArray[np.int32]
     shapes: NDArray[np.int8]
+    shape: int | None
 
     @classmethod
     def of(cls, frame: Frame, owner_of: OwnerLookup) -> _Facts:
         user_ids, metadata = _user_ids(frame, owner_of), _metadata_json(frame.columns)
         shapes = np.where(user_ids != 0, np.int8(_OWNED), np.int8(0))
-        shapes[list(metadata)] |= _DESCRIBED
-        return cls(user_ids, metadata, _quality(frame), shapes)
+        if metadata:
+            shapes[list(metadata)] |= _DESCRIBED
+        are_alike = len(shapes) > 0 and (shapes == shapes[0]).all()
+        return cls(user_ids, metadata, _quality(frame), shapes, int(shapes[0]) if are_alike else None)
 
 
 def _user_ids(frame: Frame, owner_of: OwnerLookup) -> NDArray[np.int32]:
+    if len(frame.timestamps) <= len(frame):
+        return np.array([owner_of(device_id) for device_id in frame.device_ids.tolist()], np.int32)
     sizes = np.diff(frame.starts)
     device_ids = frame.device_ids[frame.starts[:-1][sizes > 0]].tolist()
     return np.repeat(np.array([owner_of(device_id) for device_id in device_ids], np.int32), sizes[sizes > 0])

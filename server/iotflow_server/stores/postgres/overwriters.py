@@ -15,6 +15,7 @@ from iotflow_server.stores.frame import Frame
 
 #: Beyond so many devices all are forgotten; that costs failed COPYs, not points.
 _MOST_DEVICES: Final = 100_000
+_NOTHING: Final = Frame.of(())
 
 
 class Overwriters:
@@ -25,8 +26,8 @@ class Overwriters:
 
     def split(self, frame: Frame) -> tuple[Frame, Frame]:
         """The part of a resolved frame whose points are expected to be new, and the other one."""
-        if self._devices.isdisjoint(frame.devices):
-            return frame, Frame.of(())
+        if not self._devices or self._devices.isdisjoint(frame.devices):
+            return frame, _NOTHING
         expected = np.array([device_id in self._devices for device_id in frame.devices])
         return frame.only(~expected), frame.only(expected)
 

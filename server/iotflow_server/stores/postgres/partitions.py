@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,8 @@ from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
 from iotflow_server.stores.postgres.pool import Connection, transaction
 
 MONTHS_AHEAD: Final = 3
+#: In microseconds.
+_DAY: Final = 86_400_000_000
 _LOCK: Final = 0x696F_7466_6C6F_7702
 _FIRST_MONTHLY_YEAR: Final = 2000
 _LAST_MONTHLY_YEAR: Final = 2099
@@ -44,16 +47,18 @@ def period_of(year: int, month: int) -> Period:
 
 def periods_of(timestamps: Timestamps) -> set[Period]:
     """The periods that timestamps lie in."""
-    moments = timestamps.astype("datetime64[us]")
-    ends = {_period_at(moment) for moment in (moments.min(), moments.max())} if len(moments) else set()
+    if not len(timestamps):
+        return set()
+    ends = {_period_on(int(moment) // _DAY) for moment in (timestamps.min(), timestamps.max())}
     if len(ends) < 2:
         # Nearly every write lies within one.
         return ends
-    return {_period_at(month) for month in np.unique(moments.astype("datetime64[M]"))}
+    return {_period_on(day) for day in np.unique(timestamps // _DAY).tolist()}
 
 
-def _period_at(moment: np.datetime64) -> Period:
-    month = int(moment.astype("datetime64[M]").astype(np.int64))
+@lru_cache(maxsize=1024)
+def _period_on(day: int) -> Period:
+    month = int(np.datetime64(day, "D").astype("datetime64[M]").astype(np.int64))
     return period_of(1970 + month // 12, month % 12 + 1)
 
 

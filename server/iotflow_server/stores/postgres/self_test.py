@@ -8,9 +8,9 @@ from typing import Final
 from iotflow_server.stores.errors import StoreRefusedError
 from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
 from iotflow_server.stores.postgres.migrations import bundled
+from iotflow_server.stores.postgres.point_rows import COLUMNS
 from iotflow_server.stores.postgres.pool import Connection, PostgresPool
 from iotflow_server.stores.postgres.round_trip import TROUBLE_FREE_POINTS, round_trip
-from iotflow_server.stores.postgres.rows import COLUMNS
 from iotflow_server.stores.postgres.sql import KEYS
 
 _APPLIED: Final = "SELECT version, checksum FROM schema_migrations"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from iotflow_server.stores.postgres.gathering import DATA_TABLE, METADATA_TABLE
-from iotflow_server.stores.postgres.rows import COLUMNS
+from iotflow_server.stores.postgres.point_rows import COLUMNS
 from iotflow_server.stores.store import YOUNG_SECONDS
 
 #: The unique key of each table.
