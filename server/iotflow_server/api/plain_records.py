@@ -12,24 +12,23 @@ import numpy as np
 
 from iotflow.telemetry.v1.value_pb2 import TelemetryRecord
 from iotflow_server.api.decoded import DecodingRules
-from iotflow_server.api.good_names import GoodNames
+from iotflow_server.api.good_series import GoodSeries
 from iotflow_server.api.times import microseconds
 from iotflow_server.api.validate import key_fault, text_fault
-from iotflow_server.api.values import FIELDS, kind_of, python_value, value_fault
+from iotflow_server.api.values import kind_of, python_value, value_fault
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Kind
-from iotflow_server.stores.frame_builder import FrameBuilder
+from iotflow_server.stores.frame_builder import FrameBuilder, Series
 
-#: By field of Value. JSON is left out: it costs more to check than all the rest.
-_KINDS: Final = {field: kind for kind, field in FIELDS.items() if kind is not Kind.JSON}
-#: Series, kind and value.
-_Cell = tuple[str, Kind, Any]
+_QUALITY: Final = (QUALITY_SERIES, Kind.INTEGER)
+#: Series, and the value of each.
+_Cells = tuple[list[Series], list[Any]]
 
 
 class PlainRecords:
     """Tells plain messages, and adds their batches to a frame."""
 
-    def __init__(self, names: GoodNames) -> None:
-        self._names = names
+    def __init__(self, series: GoodSeries) -> None:
+        self._series = series
 
     def add(
         self, records: Sequence[TelemetryRecord], rules: DecodingRules, arrival: int, frame: FrameBuilder
@@ -56,9 +55,8 @@ class PlainRecords:
         cells = self._cells(record, rules)
         if timestamp is None or cells is None:
             return None
-        frame.begin(record.device_id, (timestamp,))
-        for name, kind, value in cells:
-            frame.add(name, kind, (value,))
+        series, values = cells
+        frame.add_row(record.device_id, timestamp, tuple(series), values)
         return len(record.values)
 
     def _take(self, record: TelemetryRecord, device: _Device, rules: DecodingRules, arrival: int) -> bool:
@@ -66,25 +64,36 @@ class PlainRecords:
         if timestamp is None or not device.begin(timestamp):
             return False
         cells = self._cells(record, rules)
-        for name, kind, value in cells or ():
-            device.put(name, kind, value)
-        return cells is not None
+        if cells is None:
+            return False
+        for series, value in zip(*cells, strict=True):
+            device.put(series, value)
+        return True
 
-    def _cells(self, record: TelemetryRecord, rules: DecodingRules) -> list[_Cell] | None:
+    def _cells(self, record: TelemetryRecord, rules: DecodingRules) -> _Cells | None:
         """What a record holds; None where something about it is special."""
-        if record.device_id < 1 or not record.values:
+        sent, known = record.values, self._series.known
+        if record.device_id < 1 or not sent:
             return None
-        cells: list[_Cell] = []
+        series: list[Series] = []
+        values: list[Any] = []
         if record.HasField("quality_flag"):
-            cells.append((QUALITY_SERIES, Kind.INTEGER, record.quality_flag))
-        for name, value in record.values.items():
+            series.append(_QUALITY)
+            values.append(record.quality_flag)
+        # To go over the items would make a generator beside.
+        for name in sent:
+            value = sent[name]
             field = value.WhichOneof("kind")
-            if field not in _KINDS or not self._names.is_good(name):
+            own = known[field].get(name) if field in known else None
+            own = own or self._series.learn(field, name)
+            if field is None or own is None:
                 return None
-            kind, content = _KINDS[field], getattr(value, field)
-            if kind is Kind.TEXT and text_fault(content, rules.max_text_bytes) is not None:
+            content = getattr(value, field)
+            if own[1] is Kind.TEXT and text_fault(content, rules.max_text_bytes) is not None:
                 return None
-            cells.append((name, kind, content))
+            series.append(own)
+            values.append(content)
+        cells = series, values
         return cells if not record.metadata or _take_metadata(record, cells, rules) else None
 
 
@@ -97,12 +106,14 @@ def _timestamp(record: TelemetryRecord, rules: DecodingRules, arrival: int) -> i
     return timestamp - timestamp % rules.precision_us
 
 
-def _take_metadata(record: TelemetryRecord, cells: list[_Cell], rules: DecodingRules) -> bool:
+def _take_metadata(record: TelemetryRecord, cells: _Cells, rules: DecodingRules) -> bool:
+    series, values = cells
     for key, value in record.metadata.items():
         kind = kind_of(value)
         if kind is None or (key_fault(key) or value_fault(kind, value, rules.max_text_bytes)) is not None:
             return False
-        cells.append((METADATA_PREFIX + key, kind, python_value(kind, value)))
+        series.append((METADATA_PREFIX + key, kind))
+        values.append(python_value(kind, value))
     return True
 
 
@@ -113,7 +124,7 @@ class _Device:
 
     def __init__(self) -> None:
         self._timestamps: list[int] = []
-        self._series: dict[tuple[str, Kind], tuple[list[Any], list[int]]] = {}
+        self._series: dict[Series, tuple[list[Any], list[int]]] = {}
 
     def begin(self, timestamp: int) -> bool:
         """Begin a record, or return False where it is not later than the last one."""
@@ -122,13 +133,11 @@ class _Device:
         self._timestamps.append(timestamp)
         return True
 
-    def put(self, name: str, kind: Kind, value: Any) -> None:
+    def put(self, series: Series, value: Any) -> None:
         """Set a value of the record begun last."""
-        series = self._series.get((name, kind))
-        if series is None:
-            series = self._series[name, kind] = ([], [])
-        series[0].append(value)
-        series[1].append(len(self._timestamps) - 1)
+        values, rows = self._series.setdefault(series, ([], []))
+        values.append(value)
+        rows.append(len(self._timestamps) - 1)
 
     def add_to(self, frame: FrameBuilder, device_id: int) -> None:
         """Add all of it as a batch."""

@@ -23,7 +23,7 @@ from iotflow_server.api.filters import (
     page_size_of,
     quality_of,
 )
-from iotflow_server.api.good_names import GoodNames
+from iotflow_server.api.good_series import GoodSeries
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.kept import Answer, KeptAnswers
 from iotflow_server.api.messages import RecordsMessage
@@ -59,7 +59,7 @@ class TelemetryService(TelemetryServiceServicer):
         self._writes = writes
         self._kept = KeptAnswers(results, registry)
         self._filters = Filters(registry, settings.max_devices_per_query)
-        self._plain_records = PlainRecords(GoodNames())
+        self._plain_records = PlainRecords(GoodSeries())
         self._streams: set[WriteStream] = set()
         self._is_draining = False
 

@@ -17,6 +17,10 @@ _SHORT: Final = 32
 _VIEWS: Final = {memoryview}
 
 
+#: A name, and the kind of its values.
+Series = tuple[str, Kind]
+
+
 class FrameBuilder:
     """Gathers values as they come, and makes arrays of them only at the end: a small batch costs no arrays.
 
@@ -27,7 +31,9 @@ class FrameBuilder:
         self._device_ids: list[int] = []
         self._starts: list[int] = [0]
         self._timestamps: list[Sequence[int]] = []
-        self._series: dict[tuple[str, Kind], _Cells] = {}
+        self._series: dict[Series, _Cells] = {}
+        #: Of batches of one row, by their series: their rows, and the values of each.
+        self._single: dict[tuple[Series, ...], tuple[list[int], list[Sequence[Any]]]] = {}
         #: The streams of the batches, those that name their writer.
         self.writers: set[StreamWriter] = set()
 
@@ -49,6 +55,19 @@ class FrameBuilder:
         series.values.append(values)
         series.rows.append(rows)
 
+    def add_row(self, device_id: int, timestamp: int, series: tuple[Series, ...], values: Sequence[Any]) -> None:
+        """Add a batch of one row with a value for each of some series. Many with the same series cost little."""
+        row = self._starts[-1]
+        self._device_ids.append(device_id)
+        self._timestamps.append((timestamp,))
+        self._starts.append(row + 1)
+        alike = self._single.get(series)
+        if alike is None:
+            self._single[series] = ([row], [values])
+        else:
+            alike[0].append(row)
+            alike[1].append(values)
+
     def add_batch(self, batch: Batch) -> None:
         """Add a batch that is made already."""
         self.begin(batch.device_id, batch.timestamps)  # type: ignore[arg-type]  # an array is a sequence to us
@@ -57,6 +76,7 @@ class FrameBuilder:
 
     def build(self) -> Frame:
         """The frame of all batches."""
+        self._spread_single()
         starts = np.array(self._starts, np.intp)
         return Frame(
             np.repeat(np.array(self._device_ids, np.int32), starts[1:] - starts[:-1]),
@@ -66,22 +86,41 @@ class FrameBuilder:
             frozenset(self.writers),
         )
 
+    def _spread_single(self) -> None:
+        for series, (rows, values) in self._single.items():
+            # Counted from the batch begun last, as those of any column.
+            places = np.array(rows, np.intp) - self._starts[-2]
+            for (name, kind), column in zip(series, zip(*values, strict=True), strict=True):
+                self.add(name, kind, column, places)
+                cells = self._series[name, kind]
+                cells.is_mixed = len(cells.values) > 1
+        self._single.clear()
+
 
 class _Cells:
-    """The values of one name and kind: for each part its batch's first row, and its rows within the batch."""
+    """The values of one name and kind: for each part its batch's first row, and its rows within the batch.
 
-    __slots__ = ("firsts", "rows", "values")
+    The parts stand in the order of their rows, unless they are mixed.
+    """
+
+    __slots__ = ("firsts", "is_mixed", "rows", "values")
 
     def __init__(self) -> None:
         self.firsts: list[int] = []
         self.values: list[Sequence[Any]] = []
         self.rows: list[Rows | None] = []
+        self.is_mixed = False
 
     def column(self, name: str, kind: Kind, row_count: int) -> Column:
         sizes = list(map(len, self.values))
         total = sum(sizes)
         values = _joined(self.values, total, kind.dtype)
-        return Column(name, kind, values, None if total == row_count else self._rows(sizes, total))
+        is_full = total == row_count
+        if not self.is_mixed:
+            return Column(name, kind, values, None if is_full else self._rows(sizes, total))
+        rows = self._rows(sizes, total)
+        order = np.argsort(rows)
+        return Column(name, kind, values[order], None if is_full else rows[order])
 
     def _rows(self, sizes: Sequence[int], total: int) -> Rows:
         counts = np.array(sizes, np.intp)

@@ -17,7 +17,7 @@ from iotflow.telemetry.v1.value_pb2 import ColumnBatch, TelemetryRecord, Value
 from iotflow_server.api.decode_columns import DecodedColumns
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import DecodingRules
-from iotflow_server.api.good_names import GoodNames
+from iotflow_server.api.good_series import GoodSeries
 from iotflow_server.api.messages import PlainColumnsMessage
 from iotflow_server.api.plain_columns import PlainRules
 from iotflow_server.api.plain_records import PlainRecords
@@ -166,7 +166,7 @@ def test_requests_of_pieces_are_read_as_protobuf_does(
 @given(st.lists(records(), max_size=5))
 def test_plain_records_are_what_careful_decoding_makes(messages: list[TelemetryRecord]) -> None:
     frame = FrameBuilder()
-    points = PlainRecords(GoodNames()).add(messages, RULES, 5, frame)
+    points = PlainRecords(GoodSeries()).add(messages, RULES, 5, frame)
     decoded = DecodedRecords(messages, RULES, 5)
     if points is None:
         assert len(frame) == 0
