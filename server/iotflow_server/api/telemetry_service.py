@@ -30,6 +30,7 @@ from iotflow_server.api.messages import RecordsMessage
 from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.api.ports import IngestPort, QueryPort, RegistryPort, ResultsPort
 from iotflow_server.api.wire import WireResponse
+from iotflow_server.api.write_responses import plain_response, write_response
 from iotflow_server.api.write_stream import WriteStream
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
@@ -69,21 +70,19 @@ class TelemetryService(TelemetryServiceServicer):
         for stream in self._streams:
             stream.drain()
 
-    async def WriteTelemetry(self, request: pb.WriteTelemetryRequest, context: Any) -> pb.WriteTelemetryResponse:
-        """Store records."""
+    async def WriteTelemetry(self, request: pb.WriteTelemetryRequest, context: Any) -> Any:
+        """Store records; the answer is bytes already where nothing was rejected."""
         if self._is_draining:
             raise DrainingError
-        if not 1 <= len(request.records) <= self._settings.max_records:
+        records = request.records
+        if not 1 <= len(records) <= self._settings.max_records:
             limit = f"1 to {self._settings.max_records} records are taken (IOTFLOW_MAX_RECORDS)"
-            raise InvalidRequestError(("records", f"{limit}; these are {len(request.records)}"))
-        message = RecordsMessage(request.records, request.ByteSize(), self._plain_records)
+            raise InvalidRequestError(("records", f"{limit}; these are {len(records)}"))
+        message = RecordsMessage(records, request.ByteSize(), self._plain_records)
         result = await self._writes.write(await self._writes.prepare(message))
-        return pb.WriteTelemetryResponse(
-            accepted_points=result.accepted_points,
-            rejections=result.rejections,
-            stored_in=encode.store_messages(result.stored_in),
-            time_precision=encode.precision_message(result.precision_us),
-        )
+        if result.rejections:
+            return write_response(result.accepted_points, result.stored_in, result.precision_us, result.rejections)
+        return plain_response(result.accepted_points, result.stored_in, result.precision_us)
 
     async def WriteTelemetryStream(
         self, request_iterator: Any, context: Any
