@@ -136,9 +136,10 @@ class RollupWork:
         ids, start, end = _first_range(await self._connection.fetch(_OF_DEVICE, device_id), until)
         names = [row["measurement_name"] for row in await self._connection.fetch(_SERIES, device_id)]
         points, reached = await self._points(device_id, names, start, end) if start < end else ([], end)
-        rows = await asyncio.to_thread(_rows, points, roll)
         await self._connection.execute(_CLEAR, device_id, start, reached)
-        await self._connection.copy_records_to_table("telemetry_rollups", records=rows, columns=_COLUMNS)
+        if points:
+            rows = await asyncio.to_thread(_rows, points, roll)
+            await self._connection.copy_records_to_table("telemetry_rollups", records=rows, columns=_COLUMNS)
         await self._connection.execute(_DONE, ids)
         if reached < end:
             await self._connection.execute(_LEFT, device_id, reached, end)
