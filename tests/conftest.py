@@ -5,10 +5,4 @@ import os
 # Read by gRPC when it is first imported: its handlers at fork have crashed children of this many-threaded process.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from hypothesis import settings
-
-# How long a test takes is no matter of its own: machines are shared.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
-
-pytest_plugins = ["tests.support.postgres", "tests.support.iotdb", "tests.support.redis"]
+pytest_plugins = ["tests.support.examples", "tests.support.postgres", "tests.support.iotdb", "tests.support.redis"]
