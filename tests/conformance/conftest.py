@@ -13,9 +13,9 @@ from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.query.engine import QueryEngine
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.store import TelemetryStore
-from tests.conformance.reading import NewDevice
+from tests.conformance.reading import NewDevice, Stores
 from tests.support.iotdb import IotdbServer, settings_for
-from tests.support.postgres import database, opened
+from tests.support.postgres import database, has_postgres15, opened
 
 #: The fixture of each store that is held to the contract.
 STORES: Final = {"postgres-18": "postgres_store", "postgres-15": "postgres15_store", "iotdb": "iotdb_store"}
@@ -59,6 +59,13 @@ def store(request: pytest.FixtureRequest) -> TelemetryStore:
     """Each store in turn, open."""
     found: TelemetryStore = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def stores(request: pytest.FixtureRequest, postgres_store: PostgresStore, iotdb_store: TelemetryStore) -> Stores:
+    """Stores to be compared, open; PostgreSQL 15 is one of them where it is installed."""
+    others = ["postgres15_store"] if has_postgres15() else []
+    return [postgres_store, iotdb_store, *(request.getfixturevalue(name) for name in others)]
 
 
 @pytest.fixture(scope="session")

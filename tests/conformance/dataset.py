@@ -1,10 +1,11 @@
-"""One generated set of points, the same in every store, of which many questions are asked.
+"""Generated sets of points, each the same in every store, of which many questions are asked.
 
-It comes of a fixed seed, by writes that overwrite one another and by deletes, and is kept in plain Python too.
+They come of writes that overwrite one another and of deletes, and are kept in plain Python too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import random
@@ -98,42 +99,51 @@ class Dataset:
         return {} if value is None else {"line": value}
 
 
-async def load(stores: Sequence[TelemetryStore], devices: tuple[int, ...]) -> Dataset:
-    """Make the set in stores."""
+async def load(stores: Sequence[TelemetryStore], devices: tuple[int, ...], chance: random.Random) -> Dataset:
+    """Make a set in stores: round by round, in which each device is written or loses points."""
     dataset = Dataset(devices)
-    for step in _steps(random.Random(5)):
-        real = _moved(step, devices)
-        for store in stores:
-            if real.written is not None:
-                await store.write([real.written])
-            if real.deleted is not None:
-                await store.delete(real.deleted)
-        dataset.apply(real)
+    for steps in _rounds(chance):
+        real = [_moved(step, devices) for step in steps]
+        await asyncio.gather(*(_run(store, real) for store in stores))
+        for step in real:
+            dataset.apply(step)
     return dataset
 
 
-def _steps(chance: random.Random) -> Iterator[Step]:
-    moments = {device: sorted(_moments(chance)) for device in range(DEVICES)}
-    for device in range(DEVICES):
-        for _ in range(6):
-            yield Step(_batch(chance, device, moments[device]))
-        start = chance.choice(moments[device])
-        gap = TimeRange(start, start + 2 * DAY)
-        yield Step(None, Selection((device,), chance.choice([None, ("x", "state")]), gap, Scope.DATA))
-        yield Step(_batch(chance, device, moments[device]))
+async def _run(store: TelemetryStore, steps: Sequence[Step]) -> None:
+    await store.write([step.written for step in steps if step.written is not None])
+    for step in steps:
+        if step.deleted is not None:
+            await store.delete(step.deleted)
 
 
-def _moments(chance: random.Random) -> set[int]:
+def _rounds(chance: random.Random) -> Iterator[list[Step]]:
+    days = chance.choice([1, 4, DAYS, DAYS])
+    moments = [sorted(_moments(chance, days, chance.randrange(2, 60))) for _ in range(DEVICES)]
+    for number in range(chance.randrange(2, 8)):
+        yield [_step(chance, device, moments[device], may_delete=number > 0) for device in range(DEVICES)]
+
+
+def _step(chance: random.Random, device: int, moments: Sequence[int], *, may_delete: bool) -> Step:
+    if not may_delete or chance.random() < 0.7:
+        return Step(_batch(chance, device, moments))
+    start = chance.choice(moments)
+    gap = TimeRange(start, start + chance.choice([1, MS, 600 * SECOND, 3600 * SECOND, DAY, 2 * DAY]))
+    return Step(None, Selection((device,), chance.choice([None, ("x", "state"), NUMBERS]), gap, Scope.DATA))
+
+
+def _moments(chance: random.Random, days: int, singles: int) -> set[int]:
     """Moments of a device: bursts, single ones, and some before 1970."""
-    found = {FIRST_DAY + chance.randrange(DAYS * DAY // MS) * MS for _ in range(40)}
-    for _ in range(4):
-        burst = FIRST_DAY + chance.randrange(DAYS * 24) * 3600 * SECOND
+    first = FIRST_DAY + chance.randrange(DAYS - days + 1) * DAY
+    found = {first + chance.randrange(days * DAY // MS) * MS for _ in range(singles)}
+    for _ in range(chance.randrange(5)):
+        burst = first + chance.randrange(days * 24) * 3600 * SECOND
         found |= {burst + number * chance.choice([MS, SECOND, 600 * SECOND]) for number in range(10)}
-    return found | {-chance.randrange(DAY // MS) * MS for _ in range(3)}
+    return found | {-chance.randrange(DAY // MS) * MS for _ in range(chance.randrange(4))}
 
 
 def _batch(chance: random.Random, device: int, moments: Sequence[int]) -> Batch:
-    rows = sorted(chance.sample(moments, len(moments) // 2))
+    rows = sorted(chance.sample(moments, chance.randrange(1, len(moments) + 1)))
     cells = {
         name: [None if chance.random() < 0.3 else make(chance) for _ in rows]
         for name, make in _MAKERS.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from iotflow_server.query.engine import QueryEngine
@@ -12,6 +13,7 @@ from iotflow_server.stores.store import TelemetryStore
 from tests.support.batches import collect, exact
 
 EVERYTHING = TimeRange()
+Stores = Sequence[TelemetryStore]
 
 
 class NewDevice(Protocol):

@@ -131,8 +131,17 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
+def has_postgres15() -> bool:
+    """Whether tests may ask for PostgreSQL 15 without being skipped; where it is required they may, and fail."""
+    return (BINARIES_15 / "initdb").exists() or _is_required()
+
+
+def _is_required() -> bool:
+    return os.environ.get("CI") == "true" or os.environ.get("REQUIRE_POSTGRES15") == "1"
+
+
 def _miss(reason: str) -> None:
-    if os.environ.get("CI") == "true" or os.environ.get("REQUIRE_POSTGRES15") == "1":
+    if _is_required():
         pytest.fail(f"PostgreSQL 15 is required (CI or REQUIRE_POSTGRES15 is set): {reason}", pytrace=False)
     pytest.skip(f"{_SKIPPED}: {reason}")
 
