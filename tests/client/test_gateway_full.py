@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from iotflow.telemetry import Columns, DeadlineExceededError, GatewayWriter, SpoolFullError, TelemetryError
+from iotflow.telemetry import (
+    BlockingGatewayWriter,
+    Columns,
+    DeadlineExceededError,
+    GatewayWriter,
+    SpoolFullError,
+    TelemetryError,
+)
 from iotflow.telemetry._spool import SLACK_BYTES
 from iotflow_server.local.service import ServiceProcess
 from tests.client.gateways import NOWHERE, START, stored
@@ -106,6 +114,77 @@ async def test_drop_oldest_counts_what_it_gives_up_and_keeps_the_newest(
         assert writer.status.acknowledged_points == status.spooled_points
     dropped = status.dropped_points // 2
     assert await stored(service.address, device) == {number: number for number in range(dropped, 1000)}
+
+
+def small_for_threads(address: str, spool: Path, on_full: str) -> BlockingGatewayWriter:
+    return BlockingGatewayWriter(
+        address, spool=spool, on_full=on_full, max_spool_bytes=SPOOL_BYTES, close_timeout=0, max_backoff=0.02
+    )
+
+
+def fill_from_a_thread(writer: BlockingGatewayWriter, device: int) -> int:
+    for number in range(10_000):
+        try:
+            writer.write(device, {"x": number, "padding": PADDING}, START + number, timeout=0.5)
+        except (SpoolFullError, DeadlineExceededError):
+            return number
+    raise AssertionError("it is never full")
+
+
+async def test_a_thread_is_told_that_there_is_no_room_and_what_is_in_it_stays(
+    service: ServiceProcess, device: int, tmp_path: Path
+) -> None:
+    def use() -> int:
+        with small_for_threads(NOWHERE, tmp_path / "spool", "raise") as writer:
+            written = fill_from_a_thread(writer, device)
+            assert writer.status.spooled_points == 2 * written
+            with pytest.raises(SpoolFullError, match=f"{2 * written} points wait"):
+                writer.write(device, {"x": 0, "padding": PADDING}, START)
+        with small_for_threads(service.address, tmp_path / "spool", "raise") as writer:
+            writer.flush()
+        return written
+
+    written = await asyncio.to_thread(use)
+    assert written > 50
+    assert await stored(service.address, device) == {n: n for n in range(written)}
+
+
+async def test_a_thread_waits_until_the_service_has_taken_enough(lost_service: ServiceProcess, tmp_path: Path) -> None:
+    def use() -> int:
+        with (
+            small_for_threads(lost_service.address, tmp_path / "spool", "block") as writer,
+            ThreadPoolExecutor() as pool,
+        ):
+            written = fill_from_a_thread(writer, 1)
+            blocked = pool.submit(writer.write, 1, {"x": -1, "padding": PADDING}, START + written)
+            with pytest.raises(TimeoutError):
+                blocked.result(timeout=0.2)
+            lost_service.start()
+            blocked.result()
+            writer.flush()
+        return written
+
+    await asyncio.to_thread(lost_service.terminate)
+    written = await asyncio.to_thread(use)
+    assert await stored(lost_service.address, 1) == {n: n for n in range(written)} | {written: -1}
+
+
+async def test_what_is_given_up_for_a_thread_is_the_oldest_and_counted(
+    service: ServiceProcess, device: int, tmp_path: Path
+) -> None:
+    def use() -> int:
+        with small_for_threads(NOWHERE, tmp_path / "spool", "drop_oldest") as writer:
+            for number in range(500):
+                writer.write(device, {"x": number, "padding": PADDING}, START + number)
+            status = writer.status
+        with small_for_threads(service.address, tmp_path / "spool", "drop_oldest") as writer:
+            writer.flush()
+        assert status.dropped_points + status.spooled_points == 1000
+        return status.dropped_points // 2
+
+    dropped = await asyncio.to_thread(use)
+    assert dropped > 100
+    assert await stored(service.address, device) == {number: number for number in range(dropped, 500)}
 
 
 async def test_a_full_spool_used_for_long_takes_no_more_of_the_disk_than_it_says(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from iotflow_server.query.engine import QueryEngine
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.selection import PointKey, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
 from tests.conformance.reading import NewDevice, select
-from tests.support.batches import MS, T0, batch_of, check_shape, points_of
+from tests.support.batches import MS, T0, batch_of, check_shape, listed, point, points_of
 
 # By code point, which is neither the order of a language nor that of UTF-16.
 NAMES = ["B", "a", "b", "é", "\uffff", "😀"]
@@ -117,3 +120,49 @@ async def test_pages_may_be_longer_than_a_stores_own_chunks(
     await store.write([whole])
     found = await walk(store, select(device), 10_001, descending=descending)
     assert found == sorted((PointKey(*key) for key in points_of([whole])), reverse=descending)
+
+
+async def disturb(store: TelemetryStore, device: int, chance: random.Random) -> None:
+    """Points before, behind and between those of a table come and go, of its series too."""
+    moments = [T0 + tick * MS // 2 for tick in chance.sample(range(-4, 20), 6)]
+    await store.write([batch_of(device, sorted(moments), {"aa": [1] * 6, "new": [2] * 6, "é": [3] * 6})])
+    begin = T0 + chance.randrange(7) * MS
+    await store.delete(select(device, measurements=("aa", "a", "B"), time_range=TimeRange(begin, begin + 2 * MS)))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("size", [1, 5])
+async def test_between_pages_points_may_come_and_go_and_none_comes_twice_or_is_missed(
+    store: TelemetryStore, engine: QueryEngine, new_device: NewDevice, size: int, descending: bool
+) -> None:
+    devices = [new_device(), new_device()]
+    tables = [table(device, shift) for shift, device in enumerate(devices)]
+    await store.write(tables)
+    lasting = {key for key in points_of(tables) if key[2] not in ("a", "B")}
+    chance = random.Random(size)
+    found: list[PointKey] = []
+    token = ""
+    while True:
+        page = await engine.page(select(*devices), page_size=size, token=token, descending=descending)
+        found += [PointKey(*key) for key, _ in listed(page.points)]
+        token = page.next_token
+        if not token:
+            break
+        if len(found) % 4 < size:
+            await disturb(store, chance.choice(devices), chance)
+    assert found == sorted(set(found), reverse=descending)
+    assert lasting <= set(found)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+async def test_a_page_goes_on_where_the_last_point_of_the_one_before_was_deleted(
+    store: TelemetryStore, engine: QueryEngine, new_device: NewDevice, descending: bool
+) -> None:
+    device = new_device()
+    await store.write([table(device)])
+    every = sorted((PointKey(*key) for key in points_of([table(device)])), reverse=descending)
+    page = await engine.page(select(device), page_size=3, descending=descending)
+    await store.delete(select(device, measurements=(every[2].measurement,)))
+    await store.write([point(device, every[0].timestamp, "before" if not descending else "\U0010ffff", 1)])
+    rest = await engine.page(select(device), page_size=1000, descending=descending, token=page.next_token)
+    assert [key for key, _ in listed(rest.points)] == [key for key in every[3:] if key[2] != every[2].measurement]

@@ -15,7 +15,11 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     AggregateTelemetryRequest,
     AggregateTelemetryResponse,
     GetLatestTelemetryRequest,
+    GetLatestTelemetryResponse,
+    ListSeriesRequest,
+    ListSeriesResponse,
     QueryTelemetryStreamRequest,
+    TelemetryFilter,
 )
 from iotflow_server.local.postgres import LocalPostgres
 from tests.support.postgres import database
@@ -103,6 +107,17 @@ async def test_first_last_and_count_are_of_every_kind(asked: Caller, device: int
 async def test_a_user_without_devices_has_nothing(asked: Caller) -> None:
     assert not (await asked.query(filter={"user_id": POOR_USER})).points
     assert not (await aggregate(asked, "MEAN", filter={"user_id": POOR_USER})).rows
+    latest: GetLatestTelemetryResponse = await asked.telemetry.GetLatestTelemetry(
+        GetLatestTelemetryRequest(user_id=POOR_USER), timeout=60
+    )  # type: ignore[misc]
+    assert not latest.points
+    series: ListSeriesResponse = await asked.telemetry.ListSeries(ListSeriesRequest(user_id=POOR_USER), timeout=60)  # type: ignore[misc]
+    assert not series.series
+    stream: Any = asked.telemetry.QueryTelemetryStream(
+        QueryTelemetryStreamRequest(filter=TelemetryFilter(user_id=POOR_USER)), timeout=60
+    )
+    assert not [batch async for response in stream for batch in response.batches]
+    assert await stream.code() is grpc.StatusCode.OK
 
 
 async def test_the_token_of_another_query_is_refused(asked: Caller) -> None:
