@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     keepalive_timeout_seconds: float = Field(
         10.0, ge=0.5, description="One that does not answer within so long is closed, and its streams are ended."
     )
+    unread_acknowledgement_seconds: float = Field(
+        300.0,
+        ge=0.5,
+        description="A stream of writes whose client takes no acknowledgement for so long is ended with "
+        "RESOURCE_EXHAUSTED; what it has sent and nobody acknowledged it is to send again.",
+    )
     drain_seconds: float = Field(20.0, ge=0, description="Longest wait for calls under way on SIGTERM.")
     job_workers: int = Field(
         2, ge=1, le=16, description="Chunks of a job worked on at once, unless the job says otherwise."

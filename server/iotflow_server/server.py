@@ -79,7 +79,8 @@ class TelemetryServer:
         self._watcher: asyncio.Task[None] | None = None
         self._server: grpc.aio.Server | None = None
         parsers = {_WRITE_STREAM: StreamRequests(PlainRules(settings.max_text_bytes)).parse}
-        self._edge = Edge(CallObserver(metrics), settings.max_message_bytes, parsers)
+        patience = {_WRITE_STREAM: settings.unread_acknowledgement_seconds}
+        self._edge = Edge(CallObserver(metrics), settings.max_message_bytes, parsers, patience)
         # What is added to is all of a server that the generated code knows.
         services = cast(grpc.aio.Server, self._edge)
         add_TelemetryServiceServicer_to_server(self._telemetry, services)

@@ -18,10 +18,13 @@ from google.protobuf.message import DecodeError, Message
 from iotflow_server.api.errors import status_of
 from iotflow_server.api.garbage import CallGarbage
 from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.unread import UnreadError
 from iotflow_server.api.wire import Response
 from iotflow_server.observability.calls import CallObserver, ObservedCall
 
 _DETAILS_KEY = "grpc-status-details-bin"
+#: How long a status may take to be on its way; gRPC keeps it for whom it has to wait for.
+_LAST_WORD_SECONDS = 1.0
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 if TYPE_CHECKING:
@@ -37,12 +40,20 @@ class Edge(grpc.GenericRpcHandler):
 
     An interceptor of gRPC does the same once for each call; this does it once for each method. ``parsers`` read the
     requests of methods for which the generated parser is not good enough; they raise DecodeError as it does.
+    ``patience``: methods whose stream is ended where its caller takes no answer for so many seconds.
     """
 
-    def __init__(self, observer: CallObserver, max_message_bytes: int, parsers: Mapping[str, Parse]) -> None:
+    def __init__(
+        self,
+        observer: CallObserver,
+        max_message_bytes: int,
+        parsers: Mapping[str, Parse],
+        patience: Mapping[str, float],
+    ) -> None:
         self._observer = observer
         self._max_message_bytes = max_message_bytes
         self._parsers = parsers
+        self._patience = patience
         self._services: list[grpc.GenericRpcHandler] = []
         self._handlers: dict[str, Handler] = {}
         self._under_way = 0
@@ -99,13 +110,15 @@ class Edge(grpc.GenericRpcHandler):
         return call
 
     def _streaming(self, behaviour: Callable[[Any, Context], AsyncIterator[Message]], method: str) -> Any:
+        patience = self._patience.get(method)
+
         async def call(raw: Any, context: Context) -> None:
             observed = self._begun(context, method)
             try:
                 # Closed here and now when the call is cancelled, not whenever the generator is collected.
                 async with aclosing(behaviour(raw, context)) as responses:  # type: ignore[type-var]
                     async for response in responses:
-                        await _send(context, response)
+                        await _send(context, response, patience)
             except BaseException as error:
                 await _fail(error, context, observed)
                 raise
@@ -167,9 +180,13 @@ def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[AsyncIterator[bytes]
     return call
 
 
-async def _send(context: Context, response: Message) -> None:
+async def _send(context: Context, response: Message, patience: float | None) -> None:
     try:
-        await context.write(response)
+        # It returns once there is room for the answer in what the caller is ready to receive.
+        async with asyncio.timeout(patience):
+            await context.write(response)
+    except TimeoutError:
+        raise UnreadError(patience) from None
     except grpc.aio.InternalError:
         # The caller is gone, and gRPC has not come round to cancelling this task yet.
         raise asyncio.CancelledError from None
@@ -184,4 +201,11 @@ async def _fail(error: BaseException, context: Context, observed: ObservedCall) 
     code = _CODES[status.code]
     observed.end(code.name, status.message)
     details = ((_DETAILS_KEY, status.SerializeToString()),)
-    await context.abort(code, status.message, details)
+    if not isinstance(error, UnreadError):
+        await context.abort(code, status.message, details)
+    try:
+        async with asyncio.timeout(_LAST_WORD_SECONDS):
+            await context.abort(code, status.message, details)
+    except TimeoutError:
+        # It comes behind the answers that nobody reads.
+        raise asyncio.CancelledError from None

@@ -16,6 +16,7 @@ from google.rpc.status_pb2 import Status
 
 from iotflow_server.access.registry import OwnerConflictError
 from iotflow_server.api.invalid import InvalidRequestError
+from iotflow_server.api.unread import UnreadError
 from iotflow_server.ingest.errors import DrainingError, OverloadedError
 from iotflow_server.migration.jobs.job import (
     JobKindUnavailableError,
@@ -112,6 +113,12 @@ def _overloaded(error: OverloadedError) -> Status:
     return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", str(error), retry)
 
 
+def _unread(error: UnreadError) -> Status:
+    _log.warning("stream is not read", action="stream_unread", error=str(error))
+    retry = _retry(RETRY_SECONDS)
+    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, "ACKNOWLEDGEMENTS_UNREAD", str(error), retry)
+
+
 def _draining(error: DrainingError) -> Status:
     return _status(grpc.StatusCode.UNAVAILABLE, "DRAINING", f"draining: {error}", _retry(RETRY_SECONDS))
 
@@ -149,6 +156,7 @@ _TRANSLATIONS: Final[dict[type[Exception], Callable[[Any], Status]]] = {
     WriterSupersededError: _superseded,
     StoreRefusedError: _store_refused,
     OverloadedError: _overloaded,
+    UnreadError: _unread,
     DrainingError: _draining,
     GuardsUnsatisfiedError: _guards_unsatisfied,
     PhaseMismatchError: _plain(grpc.StatusCode.ABORTED, "PHASE_MISMATCH"),

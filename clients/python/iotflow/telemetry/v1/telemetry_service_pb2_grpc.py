@@ -76,6 +76,8 @@ class TelemetryServiceServicer(object):
         stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
         that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
         would overwrite a point.
+        A stream whose client takes no acknowledgement for minutes, though the server has some to send, ends with
+        RESOURCE_EXHAUSTED, reason ACKNOWLEDGEMENTS_UNREAD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

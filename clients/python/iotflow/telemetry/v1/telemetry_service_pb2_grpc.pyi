@@ -38,6 +38,8 @@ class TelemetryServiceStub:
     stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
     that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
     would overwrite a point.
+    A stream whose client takes no acknowledgement for minutes, though the server has some to send, ends with
+    RESOURCE_EXHAUSTED, reason ACKNOWLEDGEMENTS_UNREAD.
     """
 
     QueryTelemetry: grpc.UnaryUnaryMultiCallable[
@@ -110,6 +112,8 @@ class TelemetryServiceAsyncStub:
     stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
     that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
     would overwrite a point.
+    A stream whose client takes no acknowledgement for minutes, though the server has some to send, ends with
+    RESOURCE_EXHAUSTED, reason ACKNOWLEDGEMENTS_UNREAD.
     """
 
     QueryTelemetry: grpc.aio.UnaryUnaryMultiCallable[
@@ -186,6 +190,8 @@ class TelemetryServiceServicer(metaclass=abc.ABCMeta):
         stream of the same writer left behind, at whatever server, undoes nothing that a later one has written. A stream
         that another with a greater attempt has taken the place of ends with ABORTED, reason STREAM_SUPERSEDED, once it
         would overwrite a point.
+        A stream whose client takes no acknowledgement for minutes, though the server has some to send, ends with
+        RESOURCE_EXHAUSTED, reason ACKNOWLEDGEMENTS_UNREAD.
         """
 
     @abc.abstractmethod
