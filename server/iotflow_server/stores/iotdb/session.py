@@ -30,6 +30,7 @@ from thrift.transport.TTransport import TFramedTransport
 
 from iotflow_server.config import IotdbSettings
 from iotflow_server.stores.iotdb.blocks import Block, decode_block
+from iotflow_server.stores.iotdb.cancellation import Cancellation
 from iotflow_server.stores.iotdb.names import quote
 from iotflow_server.stores.iotdb.records import Record
 from iotflow_server.stores.iotdb.status import check
@@ -78,6 +79,8 @@ class Session:
 
     def __init__(self, settings: IotdbSettings, deadline: float) -> None:
         """Connect and log in. ``deadline`` is a time of ``time.monotonic``."""
+        #: Of the read that it works for, if that may be cancelled.
+        self.cancellation: Cancellation | None = None
         self._transport = DeadlineTransport(str(settings.host), settings.port, deadline)
         self._client = Client(TBinaryProtocolAccelerated(TFramedTransport(self._transport)))
         try:
@@ -114,7 +117,13 @@ class Session:
         return self.query_within(sql, sys.maxsize, _ROWS_PER_FETCH)[0]
 
     def query_within(self, sql: str, max_bytes: int, rows_per_fetch: int) -> tuple[Answer, bool]:
-        """Return the first rows of a query, about as many as ``max_bytes`` hold, and whether those are all."""
+        """Return the first rows of a query, about as many as ``max_bytes`` hold, and whether those are all.
+
+        :raises ReadCancelledError: the read that it belongs to was cancelled.
+        """
+        if self.cancellation is not None:
+            self.cancellation.check()
+            sql += self.cancellation.mark
         left = max(1, int((self._transport.deadline - time.monotonic()) * 1000))
         request = TSExecuteStatementReq(self._id, sql, self._statement_id, rows_per_fetch, left, False, False)
         answer = self._client.executeQueryStatementV2(request)
@@ -122,6 +131,8 @@ class Session:
         blocks = [decode_block(data) for data in answer.queryResult or ()]
         size, more = sum(block.nbytes for block in blocks), bool(answer.moreData)
         while more and size < max_bytes:
+            if self.cancellation is not None:
+                self.cancellation.check()
             fetched, more = self._fetch(sql, answer.queryId, left, rows_per_fetch)
             blocks += fetched
             size += sum(block.nbytes for block in fetched)

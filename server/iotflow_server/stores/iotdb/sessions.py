@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from iotflow_server.config import IotdbSettings
+from iotflow_server.stores.iotdb.cancellation import Cancellation
+from iotflow_server.stores.iotdb.ending import Ender
 from iotflow_server.stores.iotdb.session import Session
 from iotflow_server.stores.iotdb.status import is_lost_connection, store_error, unavailable
 
@@ -29,26 +31,47 @@ class Sessions:
         self._threads: ThreadPoolExecutor | None = None
         self._idle: list[Session] = []
         self._lock = threading.Lock()
+        self._ender = Ender(settings)
+
+    async def read(self, work: Callable[[Session], _Result]) -> _Result:
+        """Return what ``work`` returns, which changes nothing: where the caller goes away, it is stopped, at IoTDB too.
+
+        :raises StoreUnavailableError: as :meth:`run` does.
+        :raises StoreRefusedError: as :meth:`run` does.
+        """
+        cancellation = Cancellation()
+        future = await self._begin(work, cancellation)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            self._ender.end(future, cancellation)
+            raise
 
     async def run(self, work: Callable[[Session], _Result]) -> _Result:
-        """Return what ``work`` returns; it runs in a thread and ends within the time-out.
+        """Return what ``work`` returns; it runs in a thread and ends within the time-out, waited for or not.
 
         :raises StoreUnavailableError: IoTDB cannot be reached, did not answer in time, or all sessions stayed busy.
         :raises StoreRefusedError: IoTDB refused what was asked.
         """
+        return await asyncio.shield(await self._begin(work))
+
+    async def _begin(
+        self, work: Callable[[Session], _Result], cancellation: Cancellation | None = None
+    ) -> asyncio.Future[_Result]:
         deadline = time.monotonic() + self._settings.timeout_seconds
         await self._wait_for_slot()
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._settings.pool_size, "iotdb")
         loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._threads, self._attempt, work, deadline)
-        future.add_done_callback(lambda _: self._slots.release())
+        future = loop.run_in_executor(self._threads, self._attempt, work, deadline, cancellation)
         # A caller that goes away must not free the slot before the thread is done.
-        return await asyncio.shield(future)
+        future.add_done_callback(lambda _: self._slots.release())
+        return future
 
     def close(self) -> None:
         """Close idle sessions; those at work are closed when they are done."""
         threads, self._threads = self._threads, None
+        self._ender.stop()
         self._drop_idle()
         if threads is not None:
             threads.shutdown(wait=False)
@@ -60,25 +83,34 @@ class Sessions:
         except TimeoutError:
             raise unavailable(f"all {self._settings.pool_size} sessions stayed busy") from None
 
-    def _attempt(self, work: Callable[[Session], _Result], deadline: float) -> _Result:
+    def _attempt(
+        self, work: Callable[[Session], _Result], deadline: float, cancellation: Cancellation | None
+    ) -> _Result:
         try:
-            return self._work(work, deadline)
+            return self._work(work, deadline, cancellation)
         except Exception as error:
             raise store_error(error, self._settings) from error
 
-    def _work(self, work: Callable[[Session], _Result], deadline: float) -> _Result:
+    def _work(self, work: Callable[[Session], _Result], deadline: float, cancellation: Cancellation | None) -> _Result:
         session = self._take_idle()
         if session is not None:
             try:
-                return self._use(session, work, deadline)
+                return self._use(session, work, deadline, cancellation)
             except Exception as error:
                 if not is_lost_connection(error):
                     raise
                 self._drop_idle()
-        return self._use(Session(self._settings, deadline), work, deadline)
+        return self._use(Session(self._settings, deadline), work, deadline, cancellation)
 
-    def _use(self, session: Session, work: Callable[[Session], _Result], deadline: float) -> _Result:
+    def _use(
+        self,
+        session: Session,
+        work: Callable[[Session], _Result],
+        deadline: float,
+        cancellation: Cancellation | None,
+    ) -> _Result:
         session.set_deadline(deadline)
+        session.cancellation = cancellation
         try:
             result = work(session)
         except BaseException:

@@ -13,6 +13,7 @@ from iotflow_server.stores.name import StoreName
 
 _MULTIPLE: Final = 302
 _NOT_LOGGED_IN: Final = 802
+_NO_SUCH_QUERY: Final = 714
 _ALREADY_EXISTS: Final = frozenset({501, 503, 506, 529})
 _SUCCESS: Final = frozenset({200, 400})  # 400 recommends another node, and is a success
 #: States of the server, not of the data: starting or stopping, read-only, short of memory or disk, a region
@@ -35,6 +36,11 @@ class StatusError(Exception):
     def only_says_that_it_exists(self) -> bool:
         """Whether all that failed was to create what is there already."""
         return self.codes <= _ALREADY_EXISTS
+
+    @property
+    def only_says_that_it_has_ended(self) -> bool:
+        """Whether all that failed was to kill a query that was through."""
+        return self.codes == {_NO_SUCH_QUERY}
 
     @property
     def login_expired(self) -> bool:

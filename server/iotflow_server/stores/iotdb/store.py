@@ -117,7 +117,7 @@ class IotdbStore:
         for device_id in _devices(selection.device_ids):
             scan = self._scan(device_id, selection, descending=descending)
             while not scan.finished:
-                batch = await self._sessions.run(scan.next_batch)
+                batch = await self._sessions.read(scan.next_batch)
                 if batch is not None:
                     yield batch
 
@@ -150,7 +150,7 @@ class IotdbStore:
 
     async def delete(self, selection: Selection) -> None:
         """Delete the points of a selection, wherever they stand."""
-        await self._each(selection, delete_points)
+        await self._each(selection, delete_points, changes=True)
 
     async def list_series(self, device_ids: Sequence[int], *, count_points: bool = False) -> Sequence[SeriesInfo]:
         """Return the data series that hold points. A series told by content has the kind of its latest value."""
@@ -167,7 +167,7 @@ class IotdbStore:
 
     async def list_devices(self) -> Sequence[tuple[int, int]]:
         """Return each device with its user: the owner by the registry if it stands there, else the lowest user."""
-        places = await self._sessions.run(lambda session: load_places(session, self._layout))
+        places = await self._sessions.read(lambda session: load_places(session, self._layout))
         users: dict[int, int] = {}
         for device_id, own in groupby(sorted(places, key=_device_of), key=_device_of):
             # A device that the registry does not know yet is its user's, also where it stands in both layouts.
@@ -193,29 +193,32 @@ class IotdbStore:
         found: list[Batch] = []
         bound = None
         while not scan.finished and bound is None:
-            batch = await self._sessions.run(scan.next_batch)
+            batch = await self._sessions.read(scan.next_batch)
             if batch is not None:
                 found, bound = first_points([*found, batch], limit, descending=descending, after=after)
         return found
 
-    async def _each(self, selection: Selection, work: Callable[[Session, Plan], _Result]) -> list[_Result]:
+    async def _each(
+        self, selection: Selection, work: Callable[[Session, Plan], _Result], *, changes: bool = False
+    ) -> list[_Result]:
         """Do work for each device that has selected series, a few at a time; devices ascend."""
+        run = self._sessions.run if changes else self._sessions.read
         found: list[_Result] = []
         for some in _groups(_devices(selection.device_ids), self._parallel):
-            for results in await asyncio.gather(*(self._planned(device, selection, work) for device in some)):
+            for results in await asyncio.gather(*(run(self._planned(device, selection, work)) for device in some)):
                 found += results
         return found
 
-    async def _planned(
+    def _planned(
         self, device_id: int, selection: Selection, work: Callable[[Session, Plan], _Result]
-    ) -> list[_Result]:
+    ) -> Callable[[Session], list[_Result]]:
         owner = self._owner_of(device_id)
 
         def run(session: Session) -> list[_Result]:
             plan = make_plan(session, self._layout, device_id, owner, selection)
             return [] if plan is None else [work(session, plan)]
 
-        return await self._sessions.run(run)
+        return run
 
 
 def _span_of(batch: Batch) -> Selection:
