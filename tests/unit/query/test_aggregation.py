@@ -128,6 +128,19 @@ def test_one_nan_spoils_all_but_the_least(wanted: Wanted) -> None:
     assert one(series(1.0, math.nan, 2.0), wanted) == "NaN"
 
 
+@pytest.mark.parametrize("values", [(math.nan, 1.0, 2.0), (1.0, math.nan, 2.0), (1.0, 2.0, math.nan)])
+def test_each_aggregation_keeps_to_the_rule_for_nan(values: tuple[float, ...]) -> None:
+    rule: dict[Wanted, Any] = {
+        Aggregation.COUNT: 3,
+        Aggregation.FIRST: number(values[0]),
+        Aggregation.LAST: number(values[-1]),
+        Aggregation.MIN: number(1.0),
+        **dict.fromkeys(SPOILT, "NaN"),
+    }
+    assert rule.keys() == {*Aggregation, *NUMBERS}
+    assert {wanted: one(series(*values), wanted) for wanted in rule} == rule
+
+
 def test_negative_zero_is_less_than_zero() -> None:
     for points in (series(0.0, -0.0), series(-0.0, 0.0)):
         assert one(points, Aggregation.MIN) == number(-0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -51,6 +52,13 @@ def test_where_a_neighbour_has_no_value_there_is_none(how: Fill) -> None:
 def test_the_count_of_no_points_is_nought(how: Fill) -> None:
     found = fill([(Kind.INTEGER, 3), (Kind.INTEGER, 4)], [1, 3], how, Aggregation.COUNT)
     assert found == [(Kind.INTEGER, count) for count in (0, 3, 0, 4, 0)]
+
+
+@pytest.mark.parametrize("ends", [(math.nan, 4.0), (1.0, math.nan)])
+def test_a_line_to_or_from_nan_is_nan(ends: tuple[float, float]) -> None:
+    between = fill(numbers(*ends), [1, 3], Fill.LINEAR)[2]
+    assert between is not None
+    assert math.isnan(float(between[1]))
 
 
 @given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300))

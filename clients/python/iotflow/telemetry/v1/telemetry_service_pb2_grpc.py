@@ -104,7 +104,8 @@ class TelemetryServiceServicer(object):
         A result is that of exact arithmetic over the values, rounded once to a double, whatever their order. SUM, MIN,
         MAX, RANGE, FIRST and LAST of a series of integers are integers and exact.
 
-        NaN is a value. It makes every aggregate NaN that needs numbers, but for MIN, to which NaN is the greatest of all.
+        NaN is a value: COUNT counts it, FIRST and LAST return it. Among others it makes every aggregate NaN that needs
+        numbers, but for MIN, to which NaN is the greatest of all.
         Infinities follow IEEE 754; STDDEV and RATE are NaN where a value is infinite. -0.0 is less than 0.0, and a sum of
         zero is 0.0.
 
