@@ -46,8 +46,10 @@ def guards_between(current: Phase, target: Phase, findings: Findings) -> tuple[G
         guards.append(_in_sync(target.primary, findings.dirty[target.primary]))
         guards.append(_is_whole(current.primary, findings.dirty[current.primary], forcible=False))
     elif target.secondary is None:
-        # Nothing is filled in from then on.
-        guards.append(_is_whole(current.primary, findings.dirty[current.primary], forcible=True))
+        # Nothing is filled in from then on. PostgreSQL is there after PREPARATION as well; IoTDB may not be, and force
+        # would gain nothing, for its trouble costs nobody anything in READ_POSTGRES.
+        is_forcible = target.reads_from(StoreName.IOTDB)
+        guards.append(_is_whole(current.primary, findings.dirty[current.primary], forcible=is_forcible))
     return tuple(guards)
 
 
@@ -100,6 +102,7 @@ def _is_whole(store: StoreName, dirt: Dirt, *, forcible: bool) -> Guard:
         name="primary_whole",
         satisfied=dirt.ranges == 0,
         finding=f"{dirt} of {store}, which is read, that are not yet filled after a forced transition",
-        remedy="wait, where both stores are written, for the repair; GetMigration shows how many are left",
+        remedy="let the repair fill them in, which it does where both stores are written; GetMigration shows how many "
+        "are left, and the log what is refused",
         forcible=forcible,
     )

@@ -1,4 +1,4 @@
-"""What verifications and shadow reads have to say about a move of reads from one store to the other."""
+"""What verifications and shadow reads have to say about moving reads to the other store, and about leaving IoTDB."""
 
 from __future__ import annotations
 
@@ -41,17 +41,18 @@ class ComparisonEvidence:
         self._is_required = is_required
 
     async def guards(self, current: Phase, target: Phase) -> Sequence[Guard]:
-        """Guards where reads move to the other store."""
-        if current.primary is target.primary:
+        """Guards where reads move to the other store, and where PostgreSQL is left alone with what it has."""
+        moves, reads_postgres = current.primary is not target.primary, target.reads_from(StoreName.POSTGRES)
+        if not moves and not (reads_postgres and target.secondary is None):
             return ()
         row = await self._row()
         found = (_differences(row), _shadow_reads(row, self._hours))
-        if self._is_required and target.reads_from(StoreName.POSTGRES):
+        if self._is_required and moves and reads_postgres:
             return (*found, _verified(row, self._hours))
         return found
 
     async def mismatches(self) -> int:
-        """Reads that both stores answered differently, as far as they hold a move of reads up."""
+        """Reads that both stores answered differently, as far as they hold a transition up."""
         return int((await self._row())["count"])
 
     async def _row(self) -> Any:
