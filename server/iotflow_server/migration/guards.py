@@ -93,7 +93,8 @@ def _in_sync(store: StoreName, dirt: Dirt) -> Guard:
         # What comes and goes while the fleet writes is drained by the transition.
         satisfied=dirt.is_fresh,
         finding=f"{dirt} in which {store} may differ",
-        remedy="wait for the repair in the background; GetMigration shows how many are left",
+        remedy="wait for the repair in the background, which compares each of them until both stores have the same; "
+        "GetMigration shows how many are left",
     )
 
 

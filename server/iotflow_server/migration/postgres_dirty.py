@@ -97,7 +97,7 @@ _RELEASE_ALL: Final = "UPDATE dirty_ranges SET claimed_by = NULL WHERE claimed_b
 _SHRINK: Final = f"UPDATE dirty_ranges SET starts_at = $3, points = $4 {_OWN}"
 _DELETE: Final = f"DELETE FROM dirty_ranges {_OWN} RETURNING noted_at"
 _WRITTEN_SINCE: Final = """
-SELECT device_id, min(timestamp) AS first, max(timestamp) AS last FROM (
+SELECT device_id, min(timestamp) AS first, max(timestamp) AS last, count(*) AS points FROM (
     SELECT device_id, timestamp FROM telemetry_data WHERE created_at >= $1
     UNION ALL SELECT device_id, timestamp FROM telemetry_metadata WHERE created_at >= $1
 ) AS written GROUP BY device_id, date_bin('1 day', timestamp, '2000-01-01') ORDER BY device_id, first
@@ -174,7 +174,7 @@ class PostgresDirty:
             # It reads the whole table.
             await connection.execute("SET LOCAL statement_timeout = 0")
             rows = await connection.fetch(_WRITTEN_SINCE, moment, timeout=_LONG_SECONDS)
-        return [DirtyRange(row["device_id"], TimeRange(row["first"], row["last"] + 1)) for row in rows]
+        return [DirtyRange(row["device_id"], TimeRange(row["first"], row["last"] + 1), row["points"]) for row in rows]
 
     async def _bound(self, connection: Connection, store: StoreName) -> None:
         for by_device in (True, False):

@@ -118,7 +118,6 @@ class JobKind(enum.StrEnum):
     BACKFILL = "backfill"
     VERIFICATION = "verification"
     REPAIR = "repair"
-    CATCH_UP = "catch_up"
     ARCHIVE = "archive"
 
 

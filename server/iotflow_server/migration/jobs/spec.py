@@ -17,7 +17,6 @@ class JobKind(enum.StrEnum):
     BACKFILL = "BACKFILL"
     VERIFICATION = "VERIFICATION"
     REPAIR = "REPAIR"
-    CATCH_UP = "CATCH_UP"
     ARCHIVE = "ARCHIVE"
 
 

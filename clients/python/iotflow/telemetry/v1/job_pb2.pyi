@@ -13,7 +13,6 @@ class JobKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     JOB_KIND_BACKFILL: _ClassVar[JobKind]
     JOB_KIND_VERIFICATION: _ClassVar[JobKind]
     JOB_KIND_REPAIR: _ClassVar[JobKind]
-    JOB_KIND_CATCH_UP: _ClassVar[JobKind]
     JOB_KIND_ARCHIVE: _ClassVar[JobKind]
 
 class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -29,7 +28,6 @@ JOB_KIND_UNSPECIFIED: JobKind
 JOB_KIND_BACKFILL: JobKind
 JOB_KIND_VERIFICATION: JobKind
 JOB_KIND_REPAIR: JobKind
-JOB_KIND_CATCH_UP: JobKind
 JOB_KIND_ARCHIVE: JobKind
 JOB_STATE_UNSPECIFIED: JobState
 JOB_STATE_PENDING: JobState
