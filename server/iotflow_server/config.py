@@ -195,7 +195,9 @@ class Settings(BaseSettings):
         15.0, ge=2, description="A job whose instance is not heard of for so long is taken over by another one."
     )
     job_max_write_seconds: float = Field(
-        0.5, gt=0, description="Jobs work less while a store's live writes take longer than that, in 19 of 20 cases."
+        0.5,
+        gt=0,
+        description="Jobs work less while a store's live writes take longer at an instance, in 19 of 20 cases.",
     )
     job_max_dirty_ranges: int = Field(
         1_000, ge=0, description="Jobs work less while the secondary lags behind by more dirty ranges."

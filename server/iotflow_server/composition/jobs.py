@@ -47,6 +47,12 @@ def start_jobs(core: Core, member: Member) -> JobParts:
     return jobs
 
 
+def strain_of_jobs(core: Core) -> LiveStrain:
+    """What jobs give way to: live writes of the whole fleet, and the secondary that has to keep up."""
+    settings = core.settings
+    return LiveStrain(core.live_writes(), core.missed, settings.job_max_write_seconds, settings.job_max_dirty_ranges)
+
+
 def _parts(core: Core, member: Member) -> JobParts:
     settings, metrics = core.settings, core.metrics
 
@@ -58,7 +64,7 @@ def _parts(core: Core, member: Member) -> JobParts:
         core.postgres.pool,
         member.agent.instance_id,
         member.epoch,
-        LiveStrain(core.live_writes(), core.missed, settings.job_max_write_seconds, settings.job_max_dirty_ranges),
+        strain_of_jobs(core),
         show,
         lease_seconds=settings.job_lease_seconds,
         settings=RunSettings(settings.job_workers, settings.job_tries),

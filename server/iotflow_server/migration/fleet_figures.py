@@ -69,6 +69,10 @@ class FleetFigures:
         """What is dirty of a store."""
         return self.of(store).dirt
 
+    def write_p95(self, store: StoreName) -> float:
+        """Seconds that 19 of 20 writes of a store did not exceed of late, at the instance where they took longest."""
+        return self.of(store).load.write_p95_seconds
+
     def missed(self, store: StoreName) -> int:
         """Ranges of writes that a store has missed and instances have on their own disks: history is not among them."""
         own = self._journal.dirt()[store].ranges

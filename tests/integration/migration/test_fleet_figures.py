@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
 
+from iotflow_server.composition.core import core_of
+from iotflow_server.composition.jobs import strain_of_jobs
+from iotflow_server.config import IotdbSettings
 from iotflow_server.migration.dirty_ranges import DirtyRanges
 from iotflow_server.migration.fleet_figures import FleetFigures
 from iotflow_server.migration.journal import DirtyJournal
 from iotflow_server.migration.postgres_dirty import PostgresDirty
 from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.observability.load import StoreLoad
+from iotflow_server.observability.metrics import Metrics
 from iotflow_server.routing.dirty import DirtyRange
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import TimeRange
+from tests.support.service import settings_of
 
 POSTGRES, IOTDB = StoreName.POSTGRES, StoreName.IOTDB
 HOUR = 3_600_000_000
@@ -120,3 +125,23 @@ async def test_points_of_a_shared_range_go_with_its_repair(both: tuple[Member, M
     assert ((await shared.dirt())[IOTDB].points, entry.range.points) == (75, 75)
     await shared.split(entry, [])
     assert (await shared.dirt())[IOTDB].points == 0
+
+
+async def test_writes_that_are_slow_through_another_instance_hold_the_jobs_of_this_one_back(
+    tmp_path: Path, postgres_dsn: str, postgres_store: PostgresStore, iotdb_settings: IotdbSettings
+) -> None:
+    settings = settings_of(tmp_path / "data", postgres_dsn, iotdb_settings, initial_phase=Phase.DUAL_WRITE)
+    async with AsyncExitStack() as stack:
+        core = await core_of(settings, Metrics(), stack)
+        strain = strain_of_jobs(core)
+        other = Member("other", tmp_path, core.fleet, postgres_store, stack.enter_context(ExitStack()))
+        await core.fleet.join(other.name, other.name)
+        other.load = StoreLoad(write_p95_seconds=0.75)
+        await other.beat()
+        assert strain() == ""
+        await core.figures.look()
+        assert strain() == "live writes to postgres: p95 is 0.75 s, over 0.5 s"
+        other.load = StoreLoad(write_p95_seconds=0.25)
+        await other.beat()
+        await core.figures.look()
+        assert strain() == ""

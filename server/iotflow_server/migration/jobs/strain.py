@@ -10,7 +10,8 @@ from iotflow_server.stores.name import StoreName
 
 @dataclass(frozen=True, slots=True)
 class LiveStrain:
-    """``write_p95``: seconds that a store's live writes took of late. ``dirty_ranges``: of the secondary."""
+    """``write_p95``: seconds that a store's live writes took of late, through any instance. ``dirty_ranges``: of the
+    secondary."""
 
     write_p95: Mapping[StoreName, Callable[[], float]]
     dirty_ranges: Callable[[], int]
