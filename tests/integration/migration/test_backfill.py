@@ -103,6 +103,15 @@ async def test_a_long_history_is_carried_in_chunks(bed: Bed) -> None:
     assert job.report["points"] == job.progress.points_total
 
 
+async def test_a_history_that_lies_close_together_in_a_long_time_is_carried_in_chunks(bed: Bed) -> None:
+    # A device whose clock was wrong once, and will be once more.
+    await bed.iotdb.write([point(1, 0, "a", 1.0), long_history(1, 2_500), point(1, 2 * T0, "a", 1.0)])
+    job = await bed.backfill()
+    assert (job.state, job.error) == (JobState.SUCCEEDED, "")
+    assert job.progress.chunks_total > 4
+    assert await bed.in_postgres() == await bed.in_iotdb()
+
+
 async def test_what_is_there_is_left_as_it_is(bed: Bed) -> None:
     await bed.iotdb.write([batch(1, [T0, T0 + SECOND, T0 + 2 * SECOND], a=[1.0, 2.0, 3.0], b=[1, 2, 3])])
     newer = batch(1, [T0, T0 + SECOND], a=[10.0, None], b=[None, 20])

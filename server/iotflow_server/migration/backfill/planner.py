@@ -99,7 +99,7 @@ async def _split(history: History, part: Part, points: int, chunk_points: int) -
     found: list[Counted] = []
     for start, end, count in _joined(await history.counts(part, step), step, part.time_range, chunk_points):
         piece = Part(part.device_id, TimeRange(start, end), part.measurements)
-        is_large = count > 2 * chunk_points
+        is_large = _is_large(count, chunk_points)
         found += await _split(history, piece, count, chunk_points) if is_large else [Counted(piece, count)]
     return found
 
@@ -107,12 +107,24 @@ async def _split(history: History, part: Part, points: int, chunk_points: int) -
 def _joined(
     counts: Sequence[tuple[int, int]], step: int, within: TimeRange, chunk_points: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Join neighbouring steps as long as they hold no more than a chunk; yield (start, end, points) of each."""
+    """Join neighbouring steps as long as they hold no more than a chunk; yield (start, end, points) of each.
+
+    All of the range is covered, for counts are but about right. A step that is to be split again stays alone: with the
+    emptiness around it, it would be split into the same steps again, for ever.
+    """
     start, total = within.start, 0
     for at, points in counts:
-        if total and total + points > chunk_points:
+        if start < at and total + points > chunk_points:
             yield start, at, total
             start, total = at, 0
         total += points
-    if total:
+        if _is_large(points, chunk_points):
+            end = min(at + step, within.end)
+            yield start, end, total
+            start, total = end, 0
+    if start < within.end:
         yield start, within.end, total
+
+
+def _is_large(points: int, chunk_points: int) -> bool:
+    return points > 2 * chunk_points
