@@ -159,10 +159,24 @@ async def test_the_users_layout_wins_and_each_conflict_is_told(bed: Bed, raw: Se
     assert carried == await bed.in_iotdb()
     assert len(carried) == 6
     (conflict,) = (await bed.findings(job))["LAYOUT_CONFLICT"]
-    assert conflict.finding.subject.endswith("`devices`.`device_1`.`a`")
+    assert conflict.finding.subject.endswith("`devices`.`device_1`.`a` in 1970-01")
     assert conflict.finding.points == 2
     assert "20.0 instead of 2.0" in conflict.finding.detail
     assert conflict.finding.is_informational
+
+
+async def test_conflicts_are_listed_by_series_and_month(bed: Bed, owners: dict[int, int]) -> None:
+    months = {"2023-11": T0, "2023-12": T0 + 30 * 86_400 * SECOND, "2024-03": T0 + 120 * 86_400 * SECOND}
+    rows = CHUNK_POINTS + 200
+    for user in (0, 7):
+        owners[1] = user
+        for start in months.values():
+            await bed.iotdb.write([batch(1, [start + row * SECOND for row in range(rows)], a=[float(user)] * rows)])
+    found = (await bed.findings(await bed.backfill()))["LAYOUT_CONFLICT"]
+    assert {each.finding.subject[-7:]: each.finding.points for each in found} == dict.fromkeys(months, rows)
+    for each in found:
+        assert f"at {each.finding.subject[-7:]}-" in each.finding.detail
+        assert "7.0 instead of 0.0" in each.finding.detail
 
 
 async def test_what_cannot_be_carried_is_told_by_name(bed: Bed, raw: Session, older: str, users: str) -> None:

@@ -29,7 +29,10 @@ class _Source:
 
 
 def conflicts_of(plan: Plan, answer: Answer) -> list[HistoryFault]:
-    """The conflicts among an answer's rows, one for each series and place whose values give way."""
+    """The conflicts among an answer's rows, by month, series and place whose values give way.
+
+    Not one by one: a device that was written under both layouts has as many as points, and IoTDB keeps both values.
+    """
     if len(plan.places) < 2 or not answer.blocks:
         return []
     ticks = np.concatenate([block.times for block in answer.blocks])
@@ -47,9 +50,11 @@ def _of_series(plan: Plan, sources: Sequence[_Source], ticks: NDArray[np.int64])
             continue
         valid, other = _readable(winner, ours), _readable(loser, theirs)
         differ = [index for index, (one, two) in enumerate(zip(valid, other, strict=True)) if repr(one) != repr(two)]
-        if differ:
-            first = differ[0]
-            yield _fault(plan, winner, loser, len(differ), int(ticks[rows[first]]), valid[first], other[first])
+        moments = (ticks[rows[differ]] * plan.clock.microseconds).astype("datetime64[us]")
+        months, firsts, counts = np.unique(moments.astype("datetime64[M]"), return_index=True, return_counts=True)
+        for month, first, count in zip(months, firsts, counts, strict=True):
+            values = f"at {moments[first]}Z {valid[differ[first]]!r:.80} instead of {other[differ[first]]!r:.80}"
+            yield _fault(plan, winner, loser, month, int(count), values)
 
 
 def _readable(source: _Source, chosen: NDArray[np.intp]) -> list[Any]:
@@ -60,13 +65,8 @@ def _readable(source: _Source, chosen: NDArray[np.intp]) -> list[Any]:
     return values.tolist()
 
 
-def _fault(plan: Plan, winner: _Source, loser: _Source, count: int, tick: int, valid: Any, other: Any) -> HistoryFault:
+def _fault(plan: Plan, winner: _Source, loser: _Source, month: np.datetime64, count: int, values: str) -> HistoryFault:
     place, path = plan.places[winner.rank], plan.layout.path(plan.places[loser.rank])
-    moment = np.datetime64(tick * plan.clock.microseconds, "us")
-    detail = (
-        f"{plan.layout.path(place)} has other values at the same times, which are valid and carried: "
-        f"at {moment}Z {valid!r:.80} instead of {other!r:.80}"
-    )
-    return HistoryFault(
-        "LAYOUT_CONFLICT", f"{path}.{quote(loser.series.name)}", detail, plan.device_id, count, is_harmless=True
-    )
+    detail = f"{plan.layout.path(place)} has other values at the same times, which are valid and carried: {values}"
+    subject = f"{path}.{quote(loser.series.name)} in {month}"
+    return HistoryFault("LAYOUT_CONFLICT", subject, detail, plan.device_id, count, is_harmless=True)
