@@ -13,11 +13,12 @@ from iotflow_server.migration.backfill import joining
 from iotflow_server.migration.backfill.evidence import BackfillEvidence
 from iotflow_server.migration.jobs.job import JobObjectedError
 from iotflow_server.migration.jobs.job_table import JobTable
-from iotflow_server.migration.jobs.spec import JobScope, JobState
+from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobScope, JobSpec, JobState
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.batch import Batch, Column, Kind
 from iotflow_server.stores.iotdb.session import Session
 from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.filling import Filling
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import TimeRange
@@ -25,8 +26,18 @@ from tests.integration.migration.backfill_bed import Bed, backfill_bed
 from tests.support.batches import MS, SECOND, T0, Json, batch, batch_of, point, points_of
 from tests.support.iotdb import IotdbServer, raw_session
 from tests.support.service import unsatisfied
+from tests.support.waiting import until_told
 
 CHUNK_POINTS = 1_000
+#: Claims, marks, locks, and tables that are not there for good.
+_LEFT_BEHIND = (
+    "SELECT * FROM dirty_ranges",
+    "SELECT * FROM migration_jobs WHERE leased_by IS NOT NULL OR leased_until IS NOT NULL",
+    "SELECT * FROM migration_job_chunks WHERE state NOT IN ('WAITING', 'DONE')",
+    "SELECT * FROM migration_job_findings",
+    "SELECT FROM pg_locks, pg_database WHERE oid = database AND locktype = 'advisory' AND datname = current_database()",
+    "SELECT * FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'",
+)
 
 
 @pytest.fixture
@@ -250,6 +261,34 @@ async def test_only_what_was_asked_for_is_carried(
     await bed.iotdb.write([batch(device, [T0], a=[1.0], b=[2], meta_m=["x"]) for device in (1, 2, 3)])
     await bed.backfill(scope)
     assert {(device, name) for _, device, name in await bed.in_postgres()} == expected
+
+
+async def test_a_cancelled_backfill_leaves_nothing_behind_but_rows(bed: Bed, postgres_store: PostgresStore) -> None:
+    await bed.iotdb.write([long_history(device, 3_000) for device in (1, 2)])
+    jobs = bed.parts.jobs
+    slowly = JobPace(points_per_second={StoreName.POSTGRES: 2 * CHUNK_POINTS})
+    job = await jobs.start(JobSpec(JobKind.BACKFILL), slowly, "test")
+
+    async def has_carried_some() -> bool:
+        return (await jobs.get(job.id)).progress.chunks_done > 0
+
+    async def is_let_go() -> bool:
+        return not (await jobs.get(job.id)).instance
+
+    await until_told(has_carried_some)
+    assert (await jobs.cancel(job.id)).state is JobState.CANCELLED
+    await until_told(is_let_go)
+    carried, history = await bed.in_postgres(), await bed.in_iotdb()
+    assert 0 < len(carried) < len(history)
+    assert carried.items() <= history.items()
+    async with postgres_store.pool.connection() as connection:
+        assert [await connection.fetch(statement) for statement in _LEFT_BEHIND] == [[]] * len(_LEFT_BEHIND)
+    assert await bed.in_postgres() == carried
+
+    again = await bed.backfill()
+    assert (again.state, again.progress.open_findings) == (JobState.SUCCEEDED, 0)
+    assert again.progress.points_done == again.progress.points_total == len(history)
+    assert await bed.in_postgres() == history == await bed.in_iotdb()
 
 
 async def test_a_backfill_is_only_for_the_phase_that_writes_both_and_reads_iotdb(bed: Bed) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
@@ -19,18 +20,29 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     QueryTelemetryStreamRequest,
     TelemetryFilter,
 )
+from iotflow_server.app import prepared, serving
 from iotflow_server.config import IotdbSettings
+from iotflow_server.observability.metrics import Metrics
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.iotdb.store import IotdbStore
+from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.store import PostgresStore
 from tests.support.batches import point
-from tests.support.service import Caller, record, service, settings_of, unsatisfied
+from tests.support.service import Caller, record, settings_of, unsatisfied
+from tests.support.waiting import until
 
 BASE = 1_700_000_000_000
 
 
 @pytest.fixture
-async def caller(tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings) -> AsyncIterator[Caller]:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def caller(
+    tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSettings, metrics: Metrics
+) -> AsyncIterator[Caller]:
     settings = settings_of(
         tmp_path / "data",
         postgres_dsn,
@@ -39,7 +51,12 @@ async def caller(tmp_path: Path, postgres_dsn: str, iotdb_settings: IotdbSetting
         shadow_read_share=1.0,
         shadow_reads_at_once=16,
     )
-    async with service(settings) as caller:
+    async with (
+        prepared(settings, metrics) as server,
+        serving(server),
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        caller = Caller(channel)
         await caller.write(record(1, BASE, {"n": 0.5}), record(1, BASE + 1000, {"n": 1.5, "t": "é"}))
         yield caller
 
@@ -112,6 +129,18 @@ async def test_what_is_written_faster_than_it_is_compared_is_no_mismatch(
     await asyncio.gather(ahead, return_exceptions=True)
     answer = await calls(caller.migration).ListShadowMismatches(pb.ListShadowMismatchesRequest())
     assert list(answer.mismatches) == []
+
+
+async def test_how_long_both_stores_take_for_the_same_read_is_recorded(caller: Caller, metrics: Metrics) -> None:
+    await read_in_every_way(caller)
+
+    def takes(store: StoreName, method: str) -> float:
+        labels = {"store": store.value, "method": method}
+        return metrics.registry.get_sample_value("iotflow_shadow_read_seconds_count", labels) or 0.0
+
+    pairs = [(store, method) for store in StoreName for method in ("page", "latest", "aggregate", "stream")]
+    async with asyncio.timeout(60):
+        await until(lambda: all(takes(store, method) for store, method in pairs))
 
 
 async def test_reads_of_a_fleet_that_writes_differ_nowhere(caller: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -15,6 +16,7 @@ from iotflow_server.migration.catch_up import CatchUp
 from iotflow_server.migration.copy_gate import CopyGate
 from iotflow_server.migration.jobs.job import Job, JobObjectedError
 from iotflow_server.migration.jobs.job_run import RunSettings
+from iotflow_server.migration.jobs.jobs import Jobs
 from iotflow_server.migration.jobs.parts import JobParts
 from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobScope, JobSpec, JobState
 from iotflow_server.migration.verification.comparing import Pair
@@ -31,6 +33,7 @@ from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
 from tests.support.batches import MS, T0, Json, batch, batch_of, point, points_of
 from tests.support.iotdb import IotdbServer, execute
+from tests.support.waiting import until_told
 
 NAN = float("nan")
 OTHER_NAN = float(np.array([0x7FF8_0000_0000_00FF], np.int64).view(np.float64)[0])
@@ -66,17 +69,21 @@ class Bench:
             parts.kinds.offer(kind, work, work.objection)
         return parts
 
-    async def verified(self, spec: JobSpec) -> Job:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Jobs]:
         parts = self.parts()
         parts.runner.start()
         try:
-            job = await parts.jobs.start(spec, JobPace(), "test")
-            async with asyncio.timeout(120):
-                async for last in parts.jobs.watch(job.id):
-                    job = last
-            return job
+            yield parts.jobs
         finally:
             await parts.runner.stop()
+
+    async def verified(self, spec: JobSpec) -> Job:
+        async with self.running() as jobs, asyncio.timeout(120):
+            job = await jobs.start(spec, JobPace(), "test")
+            async for last in jobs.watch(job.id):
+                job = last
+        return job
 
     async def both(self, *batches: Batch) -> None:
         for store in (self.iotdb, self.postgres):
@@ -313,6 +320,30 @@ async def test_devices_and_measurements_are_chosen(bench: Bench) -> None:
     job = await bench.verified(spec(scope=JobScope(devices=(1,), measurements=("flag", "unknown"))))
     names = {one.place.measurement for one in await bench.findings.listed(job.id)}
     assert names == {"flag", "unknown", "meta_site", "meta_other"}
+
+
+async def test_a_continuous_verification_finds_in_its_next_round_what_differs_since(bench: Bench) -> None:
+    await bench.both(batch(1, [T0, T0 + MS], n=[1.0, 2.0]))
+    async with bench.running() as jobs, asyncio.timeout(100):
+        job_id = (await jobs.start(spec(continuous=True), JobPace(), "test")).id
+
+        async def has_reported(open_points: int) -> bool:
+            job = await jobs.get(job_id)
+            assert job.state in (JobState.PENDING, JobState.RUNNING)
+            return job.report is not None and job.report["open"] == open_points
+
+        async def lists_it() -> bool:
+            # The list is of the round that is under way, and empty at its begin.
+            return told(await bench.findings.listed(job_id)) == {("n", 1): ("mismatched", "NUMERIC 2.0", "NUMERIC 3.0")}
+
+        await until_told(lambda: has_reported(0))
+        await bench.postgres.write([point(1, T0 + MS, "n", 3.0)])
+        await until_told(lambda: has_reported(1))
+        await until_told(lists_it)
+        await bench.postgres.write([point(1, T0 + MS, "n", 2.0)])
+        await until_told(lambda: has_reported(0))
+        await jobs.cancel(job_id)
+        assert (await jobs.get(job_id)).progress.rounds >= 3
 
 
 async def test_nothing_is_compared_where_only_one_store_is_written(bench: Bench) -> None:
