@@ -10,6 +10,12 @@ import pytest
 
 from tests.support.iotdb import IotdbServer
 
+_WAYS = {"ranges", "pages", "latest points", "aggregates"}
+
+
+def _line(text: str, beginning: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(beginning))
+
 
 @pytest.mark.timeout(400)
 def test_a_small_fleet_is_carried_across_and_every_point_is_found(iotdb_server: IotdbServer) -> None:
@@ -21,6 +27,7 @@ def test_a_small_fleet_is_carried_across_and_every_point_is_found(iotdb_server: 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for phase in ("DUAL_WRITE", "READ_POSTGRES", "POSTGRES_ONLY"):
         assert f"phase {phase}, after" in ended.stdout
+    assert set(re.findall(r"\d of ([a-z ]+)", _line(ended.stdout, "reads answered"))) == _WAYS
     found = re.findall(r"^  (read|in the end) +([\d,]+) +(\d+) +(\d+)$", ended.stdout, re.MULTILINE)
     assert [(name, lost, wrong) for name, _, lost, wrong in found] == [("read", "0", "0"), ("in the end", "0", "0")]
     assert all(int(points.replace(",", "")) > 1000 for _, points, _, _ in found)

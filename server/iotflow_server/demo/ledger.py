@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, insort
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,10 @@ class _Entry:
     value: Any
     changed: int
     is_moving: bool
+
+    def is_settled(self, since: int) -> bool:
+        """Whether it was as it is before a moment, and is to be seen so by what began then."""
+        return not self.is_moving and self.changed <= since
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,45 @@ class Ledger:
         entries, faults = self._devices[device_id], _Faults()
         for key in self._within(device_id, start, end):
             entry = entries[key]
-            if not entry.is_moving and entry.changed <= since:
+            if entry.is_settled(since):
                 faults.compare(device_id, key, entry.value, found.get(key, ABSENT))
-        faults.wrong += [f"never written: {device_id} {key}" for key in found.keys() - entries.keys()]
+        for key in found:
+            faults.must_have_been_written(device_id, key, entries)
+        return faults.verdict()
+
+    def check_latest(self, device_id: int, names: Collection[str], since: int, found: Mapping[Key, Any]) -> Verdict:
+        """Compare the newest points of series as a read has found them that began at ``since``.
+
+        Only what came or went meanwhile may be newer than the newest that was there.
+        """
+        entries, faults, left = self._devices[device_id], _Faults(), set(names)
+        by_name = {name: timestamp for timestamp, name in found}
+        for timestamp, name in reversed(self.keys(device_id)):
+            if not left:
+                break
+            entry = entries[timestamp, name]
+            if name in left and entry.is_settled(since) and entry.value is not ABSENT:
+                left.remove(name)
+                if by_name.get(name, timestamp - 1) < timestamp:
+                    faults.compare(device_id, (timestamp, name), entry.value, ABSENT)
+        for key, value in found.items():
+            faults.must_have_been_written(device_id, key, entries)
+            if key in entries and entries[key].is_settled(since):
+                faults.compare(device_id, key, entries[key].value, value)
+        return faults.verdict()
+
+    def check_sum(
+        self, device_id: int, name: str, start: int, end: int, since: int, count: int, total: int | None
+    ) -> Verdict:
+        """Compare how many integers there are in [start, end), and their sum where none changed since ``since``."""
+        entries, faults = self._devices[device_id], _Faults()
+        within = [entries[key] for key in self._within(device_id, start, end) if key[1] == name]
+        settled = [entry.value for entry in within if entry.is_settled(since)]
+        there = [value for value in settled if value is not ABSENT]
+        moving = len(within) - len(settled)
+        faults.count(device_id, name, count, len(there), len(there) + moving)
+        if there and not moving and total != sum(there):
+            faults.wrong.append(f"wrong: {device_id} {name!r} of [{start}, {end}): sum {total} instead of {sum(there)}")
         return faults.verdict()
 
     async def compare(self, dsn: str) -> Verdict:
@@ -152,6 +192,17 @@ class _Faults:
             self._lost.append(f"lost: {device_id} {key}")
         elif not _same(wanted, found):
             self.wrong.append(f"wrong: {device_id} {key}: {found!r} instead of {wanted!r}")
+
+    def must_have_been_written(self, device_id: int, key: Key, entries: Container[Key]) -> None:
+        if key not in entries:
+            self.wrong.append(f"never written: {device_id} {key}")
+
+    def count(self, device_id: int, name: str, found: int, least: int, most: int) -> None:
+        self._count += least
+        if found < least:
+            self._lost += [f"lost: {device_id} {name!r}: {found} points instead of {least} or more"] * (least - found)
+        elif found > most:
+            self.wrong.append(f"wrong: {device_id} {name!r}: {found} points instead of {most} or fewer")
 
     def verdict(self) -> Verdict:
         samples = (*self._lost[:_SAMPLES], *self.wrong[:_SAMPLES])

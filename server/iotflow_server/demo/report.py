@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,8 @@ def report(fleet: Fleet, transitions: Sequence[Transition], faults: Faults, verd
     say(f"  {'':<24}{'count':>9}{'p50':>8}{'p95':>8}{'p99':>8}{'longest':>9}{'in transition':>15}")
     for name, waits in (("writes, until durable", writes), ("reads", reads)):
         say(f"  {name:<24}{_figures(waits)}{longest_within(waits, transitions):>15.1f}")
+    answered = sum((reader.answered for reader in fleet.readers), Counter())
+    say(f"reads answered: {', '.join(f'{count:,} of {way}' for way, count in sorted(answered.items()))}")
     failures = sum(reader.failures for reader in fleet.readers)
     rejected = sum(gateway.rejected_points for gateway in fleet.gateways)
     reconnects = sum(gateway.reconnects for gateway in fleet.gateways)
