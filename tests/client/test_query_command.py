@@ -126,7 +126,7 @@ async def test_aggregates_latest_and_downsampled_points_instead_of_points(
 async def test_plots_draw_points_or_aggregates(client: TelemetryClient, iotflow: Iotflow, device: int) -> None:
     stamps = np.datetime64("2026-01-01", "us") + np.arange(5000) * np.timedelta64(1, "s")
     async with client.write_stream() as stream:
-        await stream.send(Columns(device, stamps, {"wave": np.sin(np.arange(5000) / 500)}))
+        await stream.send(Columns(device, stamps, {"wave": np.sin(np.arange(5000) / 500), "open": stamps > stamps[9]}))
         await stream.flush()
     for options in ((), ("--aggregate", "mean", "--window", "5m")):
         drawn = await iotflow(device, "--format", "plot", *options)
