@@ -21,6 +21,7 @@ from iotflow_server.stores.iotdb.store import IotdbStore
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import TelemetryStore
+from tests.integration.migration.counting_work import unrehearsed
 from tests.support.batches import Points, points_of
 
 DEVICES = tuple(range(1, 40))
@@ -77,7 +78,7 @@ async def backfill_bed(
     )
     bed = Bed(iotdb, postgres, parts)
     backfills = Backfills(history, filler, lambda: bed.phase, owner_of, adopt, CopyGate(), chunk_points)
-    parts.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection)
+    parts.kinds.offer(JobKind.BACKFILL, backfills, backfills.objection, unrehearsed)
     parts.runner.start()
     try:
         yield bed

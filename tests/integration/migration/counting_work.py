@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from iotflow_server.migration.jobs.plan import JobPlan
 from iotflow_server.migration.jobs.spec import JobSpec
 from iotflow_server.migration.jobs.work import Chunk, ChunkResult, Finding, JobControl, Outcome
 from iotflow_server.stores.name import StoreName
@@ -63,3 +64,8 @@ class CountingWork:
 
     async def finish(self, outcome: Outcome) -> Mapping[str, Any]:
         return {"points": outcome.points, "failed": outcome.chunks_failed}
+
+
+async def unrehearsed(spec: JobSpec) -> JobPlan:
+    """An Outlook of jobs that no test of theirs rehearses."""
+    raise AssertionError(f"{spec} was rehearsed")

@@ -29,6 +29,7 @@ from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Scope, Selection
 from iotflow_server.stores.store import TelemetryStore
+from tests.integration.migration.counting_work import unrehearsed
 from tests.support.batches import MS, SECOND, T0, Json, Points, batch, batch_of, point, points_of
 from tests.support.iotdb import IotdbServer, execute
 from tests.support.waiting import until_told
@@ -51,7 +52,7 @@ async def archiving(
         postgres.pool, "test", lambda: 4, str, lambda _: None, lease_seconds=30, settings=RunSettings(1, 1)
     )
     archives = Archives(history, lambda: phase, owner_of, FILE_POINTS)
-    parts.kinds.offer(JobKind.ARCHIVE, archives, archives.objection)
+    parts.kinds.offer(JobKind.ARCHIVE, archives, archives.objection, unrehearsed)
     parts.runner.start()
     try:
         yield parts

@@ -17,7 +17,7 @@ from iotflow_server.migration.jobs.spec import JobKind, JobPace, JobSpec, JobSta
 from iotflow_server.migration.jobs.work import Chunk, ChunkResult, JobImpossibleError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.store import PostgresStore
-from tests.integration.migration.counting_work import POINTS, Counting
+from tests.integration.migration.counting_work import POINTS, Counting, unrehearsed
 from tests.support.postgres import opened
 from tests.support.waiting import until, until_told
 
@@ -30,7 +30,7 @@ def parts_of(
     store: PostgresStore, work: Counting, instance: str = "one", show: Callable[[Job], None] = lambda _: None
 ) -> JobParts:
     parts = JobParts.of(store.pool, instance, lambda: 3, str, show, lease_seconds=30, settings=RunSettings(2, 2))
-    parts.kinds.offer(JobKind.BACKFILL, work, lambda _: "")
+    parts.kinds.offer(JobKind.BACKFILL, work, lambda _: "", unrehearsed)
     return parts
 
 
@@ -66,7 +66,7 @@ async def test_a_job_does_each_chunk_once_and_reports(postgres_store: PostgresSt
 
 async def test_a_job_that_makes_no_sense_is_not_started(postgres_store: PostgresStore) -> None:
     parts = parts_of(postgres_store, Counting())
-    parts.kinds.offer(JobKind.REPAIR, Counting(), lambda _: "there is nothing to repair")
+    parts.kinds.offer(JobKind.REPAIR, Counting(), lambda _: "there is nothing to repair", unrehearsed)
     with pytest.raises(JobObjectedError, match="nothing to repair"):
         await parts.jobs.start(JobSpec(JobKind.REPAIR), FREE, "")
     with pytest.raises(JobKindUnavailableError, match="ARCHIVE"):

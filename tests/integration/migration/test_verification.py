@@ -31,6 +31,7 @@ from iotflow_server.stores.postgres.device_locks import DeviceLocks
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.selection import Scope, Selection, TimeRange
 from iotflow_server.stores.store import TelemetryStore
+from tests.integration.migration.counting_work import unrehearsed
 from tests.support.batches import MS, T0, Json, batch, batch_of, point, points_of
 from tests.support.iotdb import IotdbServer, execute
 from tests.support.waiting import until_told
@@ -66,7 +67,7 @@ class Bench:
             continuous_points_per_second=1_000_000,
         )
         for kind in (JobKind.VERIFICATION, JobKind.REPAIR):
-            parts.kinds.offer(kind, work, work.objection)
+            parts.kinds.offer(kind, work, work.objection, unrehearsed)
         return parts
 
     @asynccontextmanager

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from iotflow_server.migration.jobs.job import JobKindUnavailableError, JobObjectedError
 from iotflow_server.migration.jobs.plan import JobPlan, Outlook
 from iotflow_server.migration.jobs.spec import JobKind, JobSpec
 from iotflow_server.migration.jobs.work import Objection, WorkFactory
 
 
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    factory: WorkFactory
+    objection: Objection
+    outlook: Outlook
+
+
 class JobKinds:
     """What each kind of job is made with, and what speaks against starting one."""
 
     def __init__(self) -> None:
-        self._offered: dict[JobKind, tuple[WorkFactory, Objection]] = {}
-        self._outlooks: dict[JobKind, Outlook] = {}
+        self._offered: dict[JobKind, _Offer] = {}
 
-    def offer(self, kind: JobKind, factory: WorkFactory, objection: Objection, outlook: Outlook | None = None) -> None:
+    def offer(self, kind: JobKind, factory: WorkFactory, objection: Objection, outlook: Outlook) -> None:
         """Let jobs of a kind be done here. ``objection`` is asked before one is started, ``outlook`` to rehearse it."""
-        self._offered[kind] = (factory, objection)
-        self._outlooks[kind] = outlook or _nothing_known
+        self._offered[kind] = _Offer(factory, objection, outlook)
 
     @property
     def offered(self) -> list[JobKind]:
@@ -27,7 +34,7 @@ class JobKinds:
 
     def factory(self, kind: JobKind) -> WorkFactory:
         """What makes the work of a kind that is offered."""
-        return self._offered[kind][0]
+        return self._offered[kind].factory
 
     def check(self, spec: JobSpec) -> None:
         """Return if a job may be started now.
@@ -37,7 +44,7 @@ class JobKinds:
         """
         if spec.kind not in self._offered:
             raise JobKindUnavailableError(spec.kind)
-        if objection := self._offered[spec.kind][1](spec):
+        if objection := self._offered[spec.kind].objection(spec):
             raise JobObjectedError(objection)
 
     async def plan(self, spec: JobSpec) -> JobPlan:
@@ -46,8 +53,4 @@ class JobKinds:
         :raises JobRefusedError: it would not be started, or would fail at once.
         """
         self.check(spec)
-        return await self._outlooks[spec.kind](spec)
-
-
-async def _nothing_known(_: JobSpec) -> JobPlan:
-    return JobPlan(0, 0, 0, 0, None)
+        return await self._offered[spec.kind].outlook(spec)
