@@ -4,6 +4,7 @@ asked again."""
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -118,7 +119,7 @@ async def test_what_is_written_faster_than_it_is_compared_is_no_mismatch(
 ) -> None:
     async def stay_ahead() -> None:
         """As a fleet looks to one who asks the secondary first."""
-        for number in range(1, 1_000):
+        for number in itertools.count(1):
             await iotdb_store.write([point(1, (BASE + 1000 + number) * 1000, "n", float(number))])
 
     ahead = asyncio.create_task(stay_ahead())
