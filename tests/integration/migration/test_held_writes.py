@@ -31,6 +31,7 @@ from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.device_locks import DeviceLocks
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.stores.store import TelemetryStore
+from tests.support.waiting import until_told
 
 
 async def _give_up_on(secondary: Secondary, let_through: asyncio.Event, events: list[str]) -> None:
@@ -53,6 +54,10 @@ class Turn:
     async def begin(self, target: Phase) -> None:
         await self.agent.tick()
         assert await self.fleet.begin(self.agent.state, Wish(target, "test", "", forced=True))
+
+    async def is_draining(self) -> bool:
+        state = await self.fleet.state()
+        return state is not None and state.under_way is not None and state.under_way.step is Step.DRAINED
 
     async def end(self, target: Phase) -> None:
         while self.router.phase is not target:
@@ -106,11 +111,9 @@ async def test_stores_change_places_once_no_job_copies_any_more(turn: Turn) -> N
     await turn.begin(Phase.DUAL_WRITE)
     async with turn.agent.copies.copying():
         moving = asyncio.create_task(turn.end(Phase.DUAL_WRITE))
+        await until_told(turn.is_draining)
         await asyncio.sleep(1.0)
-        state = await turn.fleet.state()
-        assert state is not None
-        assert state.under_way is not None
-        assert state.under_way.step is Step.DRAINED
+        assert await turn.is_draining()
     await moving
     # And until everybody has moved, none begins.
     beginning = turn.agent.copies.copying()

@@ -21,7 +21,7 @@ from tests.unit.api.statuses import failure_of
 
 @pytest.fixture
 async def server(tmp_path: Path, postgres_dsn: str) -> AsyncIterator[TelemetryServer]:
-    async with running(settings_of(tmp_path, postgres_dsn, unread_acknowledgement_seconds=0.5)) as server:
+    async with running(settings_of(tmp_path, postgres_dsn, unread_acknowledgement_seconds=2.0)) as server:
         yield server
 
 
@@ -87,7 +87,7 @@ async def test_a_client_that_has_nothing_to_read_is_left_alone(server: Telemetry
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         call = stream_to(Caller(channel))
         await call.write(WriteTelemetryStreamRequest(sequence=1))
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(3.0)
         await call.write(WriteTelemetryStreamRequest(sequence=2))
         while (await call.read()).acknowledged_sequence < 2:
             pass
