@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from iotflow_server.app import running
 from iotflow_server.cli.allocator import keep_freed_memory
 from iotflow_server.cli.collector import look_for_garbage_less_often
+from iotflow_server.cli.event_loop import ServiceLoop
 from iotflow_server.composition.foundation import StartError
 from iotflow_server.config import IotdbSettings, Settings
 from iotflow_server.observability.logs import configure_logging
@@ -37,7 +38,7 @@ def run_loop(program: Callable[[Settings], Coroutine[Any, Any, None]], **given: 
         configure_logging(settings.log_level, settings.log_format)
         look_for_garbage_less_often()
         keep_freed_memory()
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=ServiceLoop) as runner:
             runner.run(program(settings))
     except ValidationError as error:
         sys.exit(f"iotflow-server: {_faults(error)}")
@@ -58,15 +59,6 @@ def stop_signal(*numbers: signal.Signals) -> asyncio.Event:
     for number in numbers or (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    """The fastest event loop that is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.Loop
 
 
 def _faults(error: ValidationError) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 from iotflow_server.app import prepared, serving
 from iotflow_server.cli.allocator import keep_freed_memory
 from iotflow_server.cli.collector import look_for_garbage_less_often
-from iotflow_server.cli.serve import loop_factory, stop_signal
+from iotflow_server.cli.event_loop import ServiceLoop
+from iotflow_server.cli.serve import stop_signal
 from iotflow_server.composition.foundation import StartError
 from iotflow_server.config import Settings
 from iotflow_server.local.postgres import LocalPostgres
@@ -34,7 +35,7 @@ def main() -> None:
     presence = Presence(settings.data_dir)
     look_for_garbage_less_often()
     keep_freed_memory()
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=ServiceLoop) as runner:
         is_orphan = runner.run(_work(settings, number))
     if is_orphan and embedded and presence.end():
         LocalPostgres(Path(embedded[0])).stop()
