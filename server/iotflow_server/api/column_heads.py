@@ -13,16 +13,16 @@ NAME: Final = 0x0A
 TEXT: Final = 0x22
 #: JSON is not among them: it is read value by value in any case.
 _KINDS: Final = {
-    0x12: (Kind.NUMERIC, 8, "d"),
-    0x1A: (Kind.INTEGER, 8, "q"),
-    TEXT: (Kind.TEXT, 0, ""),
-    0x2A: (Kind.BOOLEAN, 1, "?"),
+    0x12: (Kind.NUMERIC, 8),
+    0x1A: (Kind.INTEGER, 8),
+    TEXT: (Kind.TEXT, 0),
+    0x2A: (Kind.BOOLEAN, 1),
 }
 #: Begun anew beyond so many.
 _MOST: Final = 100_000
 
-#: Series, kind, and where the values are numbers, the bytes of one and its struct code.
-Head = tuple[str, Kind, int, str]
+#: Series, kind, and where the values are numbers, the bytes of one.
+Head = tuple[str, Kind, int]
 
 
 class ColumnHeads:

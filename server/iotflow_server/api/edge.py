@@ -168,16 +168,31 @@ def _parsed_once(behaviour: Any, parse: Parse) -> Callable[[bytes, Context], Asy
     return call
 
 
-def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[Message]]:
-    async def requests(raw: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-        async for message in raw:
-            yield parse(message)
-
-    def call(raw: AsyncIterator[bytes], context: Context) -> AsyncIterator[Message]:
-        responses: AsyncIterator[Message] = behaviour(requests(raw), context)
+def _parsed_each(behaviour: Any, parse: Parse) -> Callable[[Any, Context], AsyncIterator[Message]]:
+    def call(_: Any, context: Context) -> AsyncIterator[Message]:
+        responses: AsyncIterator[Message] = behaviour(_Requests(context, parse), context)
         return responses
 
     return call
+
+
+class _Requests:
+    """The requests of a stream, parsed. gRPC's own iterator is two generators, each a step for every message."""
+
+    __slots__ = ("_parse", "_read")
+
+    def __init__(self, context: Context, parse: Parse) -> None:
+        self._read = context.read
+        self._parse = parse
+
+    def __aiter__(self) -> _Requests:
+        return self
+
+    async def __anext__(self) -> Any:
+        raw = await self._read()
+        if raw is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return self._parse(raw)
 
 
 async def _send(context: Context, response: Message, patience: float | None) -> None:

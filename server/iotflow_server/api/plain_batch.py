@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import lt
+from struct import unpack
 from typing import Any, Final
 
 import numpy as np
 
 from iotflow_server.stores.batch import QUALITY_SERIES, Kind, Rows
-from iotflow_server.stores.frame_builder import FrameBuilder
+from iotflow_server.stores.frame_builder import FrameBuilder, Packed
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
 #: So few timestamps are looked at faster one by one.
 _FEW: Final = 64
+_FORMS: Final = [f"<{count}q" for count in range(_FEW + 1)]
 
 #: Series, kind, values, and their rows where some have none.
-Cells = tuple[str, Kind, Sequence[Any], Rows | None]
+Cells = tuple[str, Kind, Sequence[Any] | Packed, Rows | None]
 
 
 class PlainBatch:
     """Rows of a device: its measurements, and facts about them (metadata and quality)."""
 
-    __slots__ = ("_columns", "_facts", "_sent", "device_id")
+    __slots__ = ("_columns", "_facts", "_row_count", "_sent", "device_id")
 
-    def __init__(self, device_id: int, sent: memoryview, columns: Sequence[Cells], facts: Sequence[Cells]) -> None:
+    def __init__(
+        self, device_id: int, row_count: int, sent: Packed, columns: Sequence[Cells], facts: Sequence[Cells]
+    ) -> None:
+        """``sent`` are the timestamps."""
         self.device_id = device_id
+        self._row_count = row_count
         self._sent = sent
         self._columns = columns
         self._facts = facts
@@ -33,34 +39,37 @@ class PlainBatch:
     @property
     def value_count(self) -> int:
         """Values in it, of metadata too."""
-        return sum(len(values) for name, _, values, _ in (*self._columns, *self._facts) if name != QUALITY_SERIES)
+        return sum(self._count(rows) for name, _, _, rows in (*self._columns, *self._facts) if name != QUALITY_SERIES)
 
-    def timestamps(self, precision_us: int) -> Sequence[int] | None:
+    def timestamps(self, precision_us: int) -> Sequence[int] | Packed | None:
         """Floored to the precision, if they are in range then, and ascend without repetition."""
-        return (_few if len(self._sent) <= _FEW else _many)(self._sent, precision_us)
+        return (_few if self._row_count <= _FEW else _many)(self._sent, self._row_count, precision_us)
 
-    def add_to(self, frame: FrameBuilder, timestamps: Sequence[int]) -> int:
+    def add_to(self, frame: FrameBuilder, timestamps: Sequence[int] | Packed) -> int:
         """Add it with these timestamps, and return how many points it has."""
-        frame.begin(self.device_id, timestamps)
+        frame.begin(self.device_id, self._row_count, timestamps)
         points = 0
         for name, kind, values, rows in self._columns:
             frame.add(name, kind, values, rows)
-            points += len(values)
+            points += self._count(rows)
         for fact in self._facts:
             frame.add(*fact)
         return points
 
+    def _count(self, rows: Rows | None) -> int:
+        return self._row_count if rows is None else len(rows)
 
-def _few(sent: memoryview, precision_us: int) -> Sequence[int] | None:
-    sent_ones: list[int] = sent.tolist()
+
+def _few(sent: Packed, count: int, precision_us: int) -> Sequence[int] | Packed | None:
+    sent_ones = unpack(_FORMS[count], sent)
     few = sent_ones if precision_us == 1 else [timestamp - timestamp % precision_us for timestamp in sent_ones]
     if few[0] < MIN_TIMESTAMP or few[-1] >= MAX_TIMESTAMP or not all(map(lt, few, few[1:])):
         return None
     return sent if few is sent_ones else few
 
 
-def _many(sent: memoryview, precision_us: int) -> Sequence[int] | None:
-    many = np.frombuffer(sent, np.int64)
+def _many(sent: Packed, count: int, precision_us: int) -> Sequence[int] | None:
+    many = np.frombuffer(sent, np.int64, count)
     is_in_range = many[0] >= MIN_TIMESTAMP and many[-1] < MAX_TIMESTAMP
     if precision_us > 1:
         many = many - many % precision_us

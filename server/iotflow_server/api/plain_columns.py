@@ -1,6 +1,6 @@
 """ColumnBatch messages with nothing special about them, which is nearly all: found in the bytes of their request.
 
-Numbers stay where they are, as views of the request. What is not plain (refused, repeated or unordered in part, or with
+Numbers stay as they are, packed. What is not plain (refused, repeated or unordered in part, or with
 fields in another order than their numbers') is left to protobuf's parser and decode_columns.py. Both make the same
 batches.
 """
@@ -19,6 +19,7 @@ from iotflow_server.api.plain_batch import Cells, PlainBatch
 from iotflow_server.api.validate import key_fault, name_fault
 from iotflow_server.api.wire_scan import UnusualError, piece, varint, varints
 from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Kind, Rows
+from iotflow_server.stores.frame_builder import Packed
 
 #: Tags of ColumnBatch.
 _DEVICE_ID: Final = 0x08
@@ -31,7 +32,9 @@ _QUALITY: Final = 0x32
 _MISSING: Final = 0x3A
 _BOOLEANS: Final = b"\0\1"
 #: Texts of more bytes together are taken out faster by protobuf's parser.
-_FEW_BYTES: Final = 128
+_FEW_TEXT_BYTES: Final = 128
+#: Numbers of more bytes together are not copied.
+_FEW_BYTES: Final = 512
 _OF_TEXTS: Final = [ColumnMessage.TEXT_FIELD_NUMBER, ColumnMessage.MISSING_ROWS_FIELD_NUMBER]
 #: In UTF-8 no character takes more bytes.
 _CHARACTER_BYTES: Final = 4
@@ -74,14 +77,13 @@ class PlainColumns:
         if self._raw[at] != _TIMESTAMPS:
             raise UnusualError
         start, at = piece(self._raw, at + 1, end)
-        timestamps = self._numbers(start, at, 8, "q")
-        row_count = len(timestamps)
+        timestamps, row_count = self._numbers(start, at, 8)
         columns, at = self._columns(_COLUMNS, self._rules.columns, at, end, row_count)
         facts = () if at == end else self._facts(at, end, row_count)
-        if row_count not in [len(values) for _, _, values, _ in columns]:
+        if all(rows is not None for _, _, _, rows in columns):
             # There may be rows without any value.
             raise UnusualError
-        return PlainBatch(device_id, timestamps, columns, facts)
+        return PlainBatch(device_id, row_count, timestamps, columns, facts)
 
     def _facts(self, at: int, end: int, row_count: int) -> Sequence[Cells]:
         """Metadata and quality, which are all that is left of a batch."""
@@ -101,26 +103,32 @@ class PlainColumns:
     def _cells(self, heads: ColumnHeads, at: int, stop: int, row_count: int) -> Cells:
         raw = self._raw
         head = raw[at : (at := at + 3 + raw[at + 1])]
-        series, kind, size, code = heads.known(head) or heads.learn(head)
-        values: Sequence[Any]
+        series, kind, size = heads.known(head) or heads.learn(head)
+        values: Sequence[Any] | Packed
         if kind is Kind.TEXT:
             values, missing = self._texts(at - 1, stop)
+            count = len(values)
         else:
             start, at = piece(raw, at, stop)
-            values, missing = self._numbers(start, at, size, code), () if at == stop else _missing(raw, at, stop)
+            values, count = self._numbers(start, at, size)
+            missing = () if at == stop else _missing(raw, at, stop)
         rows = _rows_beside(missing, row_count) if missing else None
-        if len(values) != (row_count if rows is None else len(rows)):
+        if count != (row_count if rows is None else len(rows)):
             raise UnusualError
         return series, kind, values, rows
 
-    def _numbers(self, at: int, stop: int, size: int, code: str) -> memoryview:
-        if at == stop or (stop - at) % size or (size == 1 and self._raw[at:stop].strip(_BOOLEANS)):
+    def _numbers(self, at: int, stop: int, size: int) -> tuple[Packed, int]:
+        """The numbers between two places, and how many they are."""
+        nbytes = stop - at
+        # A view is an object that Python's collector looks at again and again; a copy of some bytes is not.
+        packed = self._raw[at:stop] if nbytes <= _FEW_BYTES else self._view[at:stop]
+        if not nbytes or nbytes % size or (size == 1 and self._raw[at:stop].strip(_BOOLEANS)):
             raise UnusualError
-        return self._view[at:stop].cast(code)  # type: ignore[call-overload, no-any-return]
+        return packed, nbytes // size
 
     def _texts(self, at: int, stop: int) -> tuple[Sequence[str], Sequence[int]]:
         """The texts of a column and its missing rows, which are all that is left of it."""
-        texts, missing = (_few_texts if stop - at <= _FEW_BYTES else _many_texts)(self._raw, at, stop)
+        texts, missing = (_few_texts if stop - at <= _FEW_TEXT_BYTES else _many_texts)(self._raw, at, stop)
         self._rules.check(texts)
         return texts, missing
 

@@ -141,7 +141,7 @@ class _Device:
 
     def add_to(self, frame: FrameBuilder, device_id: int) -> None:
         """Add all of it as a batch."""
-        frame.begin(device_id, self._timestamps)
+        frame.begin(device_id, len(self._timestamps), self._timestamps)
         for (name, kind), (values, rows) in self._series.items():
             is_full = len(rows) == len(self._timestamps)
             frame.add(name, kind, values, None if is_full else np.array(rows, np.intp))

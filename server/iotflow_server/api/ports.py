@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.cache.results import Place, Question
+from iotflow_server.ingest.waiter import Waiter
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.migration.jobs.job import Job, RecordedFinding
 from iotflow_server.migration.jobs.plan import JobPlan
@@ -19,7 +19,6 @@ from iotflow_server.query.aggregate_rows import AggregateTable
 from iotflow_server.query.downsampling import Downsampling
 from iotflow_server.query.quality import QualityFlags
 from iotflow_server.query.results import LatestPoints, Page, SeriesList
-from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.phase import Phase
 from iotflow_server.shadow.mismatches import ShadowMismatch
 from iotflow_server.stores.batch import Batch
@@ -33,6 +32,9 @@ class Budget(Protocol):
 
     def reserve_now(self, nbytes: int) -> None:
         """Take room, or raise OverloadedError."""
+
+    def reserved(self, nbytes: int) -> bool:
+        """Take room if there is some; whether that is so."""
 
     async def reserve(self, nbytes: int) -> None:
         """Take room, waiting for it."""
@@ -48,7 +50,7 @@ class IngestPort(Protocol):
     def budget(self) -> Budget:
         """What may be under way."""
 
-    def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
+    def write(self, writable: Writable, waiter: Waiter) -> None:
         """Begin to store what there was room for in the budget."""
 
     async def enter(self, writer: StreamWriter) -> None:

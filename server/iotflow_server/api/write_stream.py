@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import StreamRejection, WriteTelemetryStreamResponse
@@ -24,15 +24,33 @@ _REJECTIONS_PER_ACK = 100
 #: many seconds, and less where nothing is under way any more: to send one costs more than to take a small message in.
 #: Who sends one message at a time gets its acknowledgement at once.
 _MESSAGES_PER_ACK = 16
-_ACK_SECONDS = 0.05
+_ACK_SECONDS = 0.2
 _LAST_ACK_SECONDS = 0.005
 
 
-@dataclass(slots=True, eq=False)
 class _Message:
-    sequence: int
-    pending: PendingWrite
-    outcome: asyncio.Future[WriteOutcome]
+    """A message that is being written; it waits for that itself."""
+
+    __slots__ = ("_settled", "error", "outcome", "pending", "sequence")
+
+    def __init__(self, sequence: int, pending: PendingWrite, settled: Callable[[_Message], None]) -> None:
+        self.sequence = sequence
+        self.pending = pending
+        #: One of these once it is settled.
+        self.outcome: WriteOutcome | None = None
+        self.error: Exception | None = None
+        self._settled = settled
+
+    def stored(self, outcome: WriteOutcome) -> None:
+        self.outcome = outcome
+        self._settled(self)
+
+    def failed(self, error: Exception) -> None:
+        self.error = error
+        self._settled(self)
+
+    def withdrawn(self) -> None:
+        """The stream has ended."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,14 +64,18 @@ class _Ack:
     rejections: list[StreamRejection] = field(default_factory=list)
     nbytes: int = 0
 
-    def add(self, message: _Message, result: WriteResult) -> None:
-        self.sequence = message.sequence
+    def add(self, result: WriteResult) -> None:
         self.accepted_points += result.accepted_points
         self.precision_us = result.precision_us
         self.stored_in |= dict.fromkeys(result.stored_in)
         for rejection in result.rejections:
-            self.rejections.append(StreamRejection(sequence=message.sequence, rejection=rejection))
-        self.nbytes += message.pending.nbytes
+            self.rejections.append(StreamRejection(sequence=self.sequence, rejection=rejection))
+
+    def add_plain(self, points: int, outcome: WriteOutcome) -> None:
+        self.accepted_points += points
+        self.precision_us = outcome.precision_us
+        if points:
+            self.stored_in |= dict.fromkeys(outcome.stored_in)
 
     def response(self) -> WriteTelemetryStreamResponse:
         return WriteTelemetryStreamResponse(
@@ -133,22 +155,28 @@ class WriteStream:
             self._due.set()
 
     async def _accept(self, request: StreamRequest) -> None:
+        # Most messages wait for nothing, and a coroutine for each step would cost as much as the steps.
         if request.sequence <= self._sequence:
             fault = f"{request.sequence} follows {self._sequence}: each message needs a greater sequence, from 1 on"
             raise InvalidRequestError(("sequence", fault))
-        await self._identify(request)
+        if not self._sequence or request.writer_id or request.attempt:
+            await self._identify(request)
         message = request.message
         # A value takes a byte at least, so that most messages need not be counted.
         if message.nbytes > self._max_points and (count := message.value_count) > self._max_points:
             limit = f"at most {self._max_points} are taken (IOTFLOW_MAX_MESSAGE_POINTS): send several messages"
             raise InvalidRequestError(("batches", f"they hold {count} values; {limit}"))
-        pending = await self._writes.prepare(message, self._writer)
-        await self._take_room(pending.nbytes)
-        outcome = await self._writes.begin(pending)
+        pending = self._writes.prepared(message, self._writer) or await self._writes.prepare(message, self._writer)
+        # A message larger than the limit goes alone.
+        while self._held and self._held + pending.nbytes > self._max_bytes:
+            await self._room_given_back()
+        self._held += pending.nbytes
+        entry = _Message(request.sequence, pending, self._settled)
+        if not self._writes.begun(pending, entry):
+            await self._writes.begin(pending, entry)
         self._sequence = request.sequence
-        self._messages.append(_Message(request.sequence, pending, outcome))
+        self._messages.append(entry)
         self._unsettled += 1
-        outcome.add_done_callback(self._settled)
 
     async def _identify(self, request: StreamRequest) -> None:
         if self._sequence:
@@ -158,26 +186,20 @@ class WriteStream:
         if self._writer is not None:
             await self._writes.enter(self._writer)
 
-    async def _take_room(self, nbytes: int) -> None:
-        # A message larger than the limit goes alone.
-        while self._held and self._held + nbytes > self._max_bytes:
-            self._room.clear()
-            await self._room.wait()
-        self._held += nbytes
+    async def _room_given_back(self) -> None:
+        self._room.clear()
+        await self._room.wait()
 
     def _give_back(self, nbytes: int) -> None:
         self._held -= nbytes
         self._room.set()
 
-    def _settled(self, outcome: asyncio.Future[WriteOutcome]) -> None:
+    def _settled(self, message: _Message) -> None:
         """A message is durable, or has failed: see whether that is worth an acknowledgement now."""
-        if outcome.cancelled():
-            # It was withdrawn, after the end of the stream.
-            return
         self._unsettled -= 1
         self._settled_since_ack += 1
         is_alone = not self._unsettled and self._settled_since_ack == 1
-        if is_alone or self._settled_since_ack >= _MESSAGES_PER_ACK or outcome.exception() is not None:
+        if is_alone or self._settled_since_ack >= _MESSAGES_PER_ACK or message.error is not None:
             self._due.set()
         else:
             self._acknowledge_within(_ACK_SECONDS if self._unsettled else _LAST_ACK_SECONDS)
@@ -196,9 +218,8 @@ class WriteStream:
             ack = self._collected()
             if ack.nbytes:
                 yield ack
-            elif self._messages and self._messages[0].outcome.done():
-                # It has failed: this raises why.
-                self._messages[0].outcome.result()
+            elif self._messages and (error := self._messages[0].error) is not None:
+                raise error
 
     def _collected(self) -> _Ack:
         """The messages that are durable by now, up to the first that is not."""
@@ -207,13 +228,24 @@ class WriteStream:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        ack = _Ack()
-        while self._messages and self._messages[0].outcome.done():
-            if self._messages[0].outcome.exception() is not None or len(ack.rejections) >= _REJECTIONS_PER_ACK:
+        ack, plain = _Ack(), 0
+        while self._messages:
+            message = self._messages[0]
+            if message.error is not None or len(ack.rejections) >= _REJECTIONS_PER_ACK:
                 self._due.set()
                 break
-            message = self._messages.popleft()
-            ack.add(message, self._writes.result(message.pending, message.outcome.result()))
+            if (outcome := message.outcome) is None:
+                break
+            self._messages.popleft()
+            ack.sequence = message.sequence
+            ack.nbytes += message.pending.nbytes
+            points = message.pending.plain_points(outcome)
+            if points is None:
+                ack.add(self._writes.result(message.pending, outcome))
+            else:
+                ack.add_plain(points, outcome)
+                plain += points
+        self._writes.count(plain)
         return ack
 
 

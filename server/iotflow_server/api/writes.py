@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import Rejection, RejectionReason
 from iotflow_server.api.decoded import Decoded, DecodingRules
 from iotflow_server.api.messages import WriteMessage
 from iotflow_server.api.ports import IngestPort, RegistryPort
+from iotflow_server.ingest.waiter import FutureWaiter, Waiter
 from iotflow_server.observability.metrics import Metrics
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
@@ -21,6 +22,7 @@ from iotflow_server.stores.stream_writer import StreamWriter
 _MESSAGE_BYTES = 1024
 #: The lane of messages of which nothing can be written.
 _NO_DEVICE = frozenset((0,))
+_NONE_CLOSED: Final[Mapping[int, str]] = {}
 
 
 @dataclass(slots=True, eq=False)
@@ -69,11 +71,15 @@ class PendingWrite:
         for index in self._kept:
             frame.add_batch(decoded.batches[index])
 
+    def plain_points(self, outcome: WriteOutcome) -> int | None:
+        """How many points were written, if nothing was refused; None: see :meth:`result`."""
+        return self._points if self._decoded is None and not outcome.refusals else None
+
     def result(self, outcome: WriteOutcome) -> WriteResult:
         """Translate the outcome of writing the batches."""
-        if self._decoded is None and not outcome.refusals:
-            stored_in = outcome.stored_in if self._points else ()
-            return WriteResult(self._points, (), stored_in, outcome.precision_us)
+        points = self.plain_points(outcome)
+        if points is not None:
+            return WriteResult(points, (), outcome.stored_in if points else (), outcome.precision_us)
         decoded = self._decoded or self._decode()
         late = [
             rejection
@@ -115,13 +121,21 @@ class Writes:
         """
         await self._ingest.enter(writer)
 
+    def prepared(self, message: WriteMessage, writer: StreamWriter | None = None) -> PendingWrite | None:
+        """The write of a message all of whose devices are known; None: see :meth:`prepare`."""
+        knows = self._registry.knows
+        for device_id in message.devices:
+            if not knows(device_id):
+                return None
+        return PendingWrite(message, self._rules, _NONE_CLOSED, writer)
+
     async def prepare(self, message: WriteMessage, writer: StreamWriter | None = None) -> PendingWrite:
         """Register unknown devices, and refuse those that may not register.
 
         :raises StoreUnavailableError: the registry cannot be reached and the phase needs it.
         """
         unknown = [device_id for device_id in message.devices if not self._registry.knows(device_id)]
-        closed = await self._closed(message, unknown) if unknown else {}
+        closed = await self._closed(message, unknown) if unknown else _NONE_CLOSED
         return PendingWrite(message, self._rules, closed, writer)
 
     async def write(self, pending: PendingWrite) -> WriteResult:
@@ -131,12 +145,21 @@ class Writes:
         :raises StoreUnavailableError: nothing is acknowledged; the same write again is harmless.
         """
         self._ingest.budget.reserve_now(pending.nbytes)
-        return self.result(pending, await self._ingest.write(pending))
+        waiter = FutureWaiter()
+        self._ingest.write(pending, waiter)
+        return self.result(pending, await waiter.future)
 
-    async def begin(self, pending: PendingWrite) -> asyncio.Future[WriteOutcome]:
-        """Wait for room, then begin to write. Writes begun one after another keep that order."""
+    def begun(self, pending: PendingWrite, waiter: Waiter) -> bool:
+        """Begin to write if there is room; whether that is so. Writes begun one after another keep that order."""
+        if not self._ingest.budget.reserved(pending.nbytes):
+            return False
+        self._ingest.write(pending, waiter)
+        return True
+
+    async def begin(self, pending: PendingWrite, waiter: Waiter) -> None:
+        """Wait for room, then begin to write."""
         await self._ingest.budget.reserve(pending.nbytes)
-        return self._ingest.write(pending)
+        self._ingest.write(pending, waiter)
 
     def withdraw(self, pending: Collection[PendingWrite]) -> None:
         """Give up writes that nobody waits for any more, as far as no flush of them has begun."""
@@ -145,11 +168,15 @@ class Writes:
     def result(self, pending: PendingWrite, outcome: WriteOutcome) -> WriteResult:
         """Say what became of a write, and count it."""
         result = pending.result(outcome)
-        self._metrics.points_written(result.accepted_points)
+        self.count(result.accepted_points)
         for rejection in result.rejections:
             word = RejectionReason.Name(rejection.reason).removeprefix("REJECTION_REASON_").lower()
             self._metrics.points_rejected(word, rejection.point_count)
         return result
+
+    def count(self, points: int) -> None:
+        """Count points of writes of which nothing was refused."""
+        self._metrics.points_written(points)
 
     async def _closed(self, message: WriteMessage, unknown: Sequence[int]) -> dict[int, str]:
         owners = message.decode(self._rules).owners

@@ -32,14 +32,19 @@ class ByteBudget:
 
         :raises OverloadedError: there is no room, or others wait for it.
         """
-        if self._waiting or not self._has_room(nbytes):
+        if not self.reserved(nbytes):
             raise OverloadedError(RETRY_AFTER_SECONDS)
+
+    def reserved(self, nbytes: int) -> bool:
+        """Take room if there is some and nobody waits for it; whether that is so."""
+        if self._waiting or not self._has_room(nbytes):
+            return False
         self._used += nbytes
+        return True
 
     async def reserve(self, nbytes: int) -> None:
         """Take room, waiting for it."""
-        if not self._waiting and self._has_room(nbytes):
-            self._used += nbytes
+        if self.reserved(nbytes):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (nbytes, turn)

@@ -10,6 +10,7 @@ from typing import Any
 
 from iotflow_server.ingest.lanes import Lanes
 from iotflow_server.ingest.pending import Pending, Submission
+from iotflow_server.ingest.waiter import Waiter
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.stores.errors import StoreRefusedError
@@ -66,21 +67,16 @@ class GroupCommitter:
         await asyncio.gather(self._loop, return_exceptions=True)
         self._loop = None
 
-    def submit(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
-        """Return what will be done once it is durable, or fail with what the store raised.
-
-        Whoever waits for it must shield it: a caller that goes away does not stop the write.
-        """
-        submission = Submission(writable, asyncio.get_running_loop().create_future())
-        self._pending.add(submission)
+    def submit(self, writable: Writable, waiter: Waiter) -> None:
+        """Begin to store it; the waiter hears once it is durable, or what the store raised."""
+        self._pending.add(Submission(writable, waiter))
         self._idle.clear()
         self._wake.set()
-        return submission.done
 
     def withdraw(self, writables: Collection[Writable]) -> None:
-        """Do not write those of which no flush has begun; their futures are cancelled."""
+        """Do not write those of which no flush has begun; their waiters hear that."""
         for submission in self._pending.withdraw(writables):
-            submission.done.cancel()
+            submission.waiter.withdrawn()
             self._settled(submission.nbytes)
         self._wake.set()
 
@@ -161,16 +157,12 @@ def _frame_of(flush: Sequence[Submission], precision_us: int) -> tuple[Frame, li
 
 def _fail(flush: Sequence[Submission], error: Exception) -> None:
     for submission in flush:
-        if not submission.done.done():
-            submission.done.set_exception(error)
-            # The caller may have gone: then nobody fetches it.
-            submission.done.exception()
+        submission.waiter.failed(error)
 
 
 def _succeed(flush: Sequence[Submission], outcome: WriteOutcome, ends: Sequence[int]) -> None:
     for submission, first, end in zip(flush, (0, *ends), ends, strict=False):
-        if not submission.done.done():
-            submission.done.set_result(_part_of(outcome, first, end) if outcome.refusals else outcome)
+        submission.waiter.stored(_part_of(outcome, first, end) if outcome.refusals else outcome)
 
 
 def _part_of(outcome: WriteOutcome, first: int, end: int) -> WriteOutcome:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.ingest.committer import GroupCommitter
 from iotflow_server.ingest.errors import DrainingError
+from iotflow_server.ingest.waiter import Waiter
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.routing.fence import Fence
 from iotflow_server.routing.outcome import WriteOutcome
@@ -44,18 +45,18 @@ class Ingest:
         # What comes after the end would be known to nobody.
         await self._router.settled()
 
-    def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
+    def write(self, writable: Writable, waiter: Waiter) -> None:
         """Begin to store what there was room for in the budget; the room is given back when that has ended.
 
-        The future is done once all is durable but the outcome's refusals, and fails with StoreUnavailableError where
-        the primary did not take it. Whoever waits for it must shield it: a write that has begun is finished.
+        The waiter hears once all is durable but the outcome's refusals, or of StoreUnavailableError where the primary
+        did not take it. A write that has begun is finished, whoever waits for it.
 
         :raises DrainingError: the server is shutting down.
         """
         if self._draining:
             self.budget.release(writable.nbytes)
             raise DrainingError
-        return self._committer.submit(writable)
+        self._committer.submit(writable, waiter)
 
     async def enter(self, writer: StreamWriter) -> None:
         """Begin a stream: from now on none that its writer has left behind overwrites points.

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Set
 
+from iotflow_server.ingest.waiter import Waiter
 from iotflow_server.ingest.writable import Writable
-from iotflow_server.routing.outcome import WriteOutcome
 
 
 class Submission:
     """Something writable that somebody waits for."""
 
-    __slots__ = ("devices", "done", "nbytes", "size", "writable")
+    __slots__ = ("devices", "nbytes", "size", "waiter", "writable")
 
-    def __init__(self, writable: Writable, done: asyncio.Future[WriteOutcome]) -> None:
+    def __init__(self, writable: Writable, waiter: Waiter) -> None:
         self.writable = writable
         self.devices = writable.devices
         self.nbytes = writable.nbytes
         self.size = writable.size
-        self.done = done
+        self.waiter = waiter
 
 
 class Pending:

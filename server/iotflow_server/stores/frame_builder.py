@@ -14,8 +14,10 @@ from iotflow_server.stores.stream_writer import StreamWriter
 
 #: Sequences shorter than that on average are joined as lists: an array costs more to make than so many items.
 _SHORT: Final = 32
-_VIEWS: Final = {memoryview}
+_PACKED: Final = (bytes, memoryview)
 
+#: Numbers as arrays hold them, one after the other.
+Packed = bytes | memoryview
 
 #: A name, and the kind of its values.
 Series = tuple[str, Kind]
@@ -24,13 +26,13 @@ Series = tuple[str, Kind]
 class FrameBuilder:
     """Gathers values as they come, and makes arrays of them only at the end: a small batch costs no arrays.
 
-    Sequences may be lists, arrays, or views of the bytes of a message; they must not change until :meth:`build`.
+    What it is given may be lists, arrays or packed; it must not change until :meth:`build`.
     """
 
     def __init__(self) -> None:
         self._device_ids: list[int] = []
         self._starts: list[int] = [0]
-        self._timestamps: list[Sequence[int]] = []
+        self._timestamps: list[Sequence[int] | Packed] = []
         self._series: dict[Series, _Cells] = {}
         #: Of batches of one row, by their series: their rows, and the values of each.
         self._single: dict[tuple[Series, ...], tuple[list[int], list[Sequence[Any]]]] = {}
@@ -40,18 +42,20 @@ class FrameBuilder:
     def __len__(self) -> int:
         return len(self._device_ids)
 
-    def begin(self, device_id: int, timestamps: Sequence[int]) -> None:
+    def begin(self, device_id: int, row_count: int, timestamps: Sequence[int] | Packed) -> None:
         """Begin a batch. ``timestamps`` are microseconds since 1970, unique and ascending."""
         self._device_ids.append(device_id)
         self._timestamps.append(timestamps)
-        self._starts.append(self._starts[-1] + len(timestamps))
+        self._starts.append(self._starts[-1] + row_count)
 
-    def add(self, name: str, kind: Kind, values: Sequence[Any], rows: Rows | None = None) -> None:
+    def add(self, name: str, kind: Kind, values: Sequence[Any] | Packed, rows: Rows | None = None) -> None:
         """Add a column to the batch begun last. ``rows`` are its rows of the batch, ascending; None: all of them."""
         series = self._series.get((name, kind))
         if series is None:
             series = self._series[name, kind] = _Cells()
-        series.firsts.append(self._starts[-2])
+        first = self._starts[-2]
+        series.firsts.append(first)
+        series.counts.append(self._starts[-1] - first if rows is None else len(rows))
         series.values.append(values)
         series.rows.append(rows)
 
@@ -70,7 +74,7 @@ class FrameBuilder:
 
     def add_batch(self, batch: Batch) -> None:
         """Add a batch that is made already."""
-        self.begin(batch.device_id, batch.timestamps)  # type: ignore[arg-type]  # an array is a sequence to us
+        self.begin(batch.device_id, len(batch.timestamps), batch.timestamps)  # type: ignore[arg-type]  # an array is a sequence to us
         for column in batch.columns:
             self.add(column.name, column.kind, column.values, column.rows)  # type: ignore[arg-type]
 
@@ -103,27 +107,27 @@ class _Cells:
     The parts stand in the order of their rows, unless they are mixed.
     """
 
-    __slots__ = ("firsts", "is_mixed", "rows", "values")
+    __slots__ = ("counts", "firsts", "is_mixed", "rows", "values")
 
     def __init__(self) -> None:
         self.firsts: list[int] = []
-        self.values: list[Sequence[Any]] = []
+        self.counts: list[int] = []
+        self.values: list[Sequence[Any] | Packed] = []
         self.rows: list[Rows | None] = []
         self.is_mixed = False
 
     def column(self, name: str, kind: Kind, row_count: int) -> Column:
-        sizes = list(map(len, self.values))
-        total = sum(sizes)
+        total = sum(self.counts)
         values = _joined(self.values, total, kind.dtype)
         is_full = total == row_count
         if not self.is_mixed:
-            return Column(name, kind, values, None if is_full else self._rows(sizes, total))
-        rows = self._rows(sizes, total)
+            return Column(name, kind, values, None if is_full else self._rows(total))
+        rows = self._rows(total)
         order = np.argsort(rows)
         return Column(name, kind, values[order], None if is_full else rows[order])
 
-    def _rows(self, sizes: Sequence[int], total: int) -> Rows:
-        counts = np.array(sizes, np.intp)
+    def _rows(self, total: int) -> Rows:
+        counts = np.array(self.counts, np.intp)
         ends = np.cumsum(counts)
         rows = np.repeat(np.array(self.firsts, np.intp) - (ends - counts), counts) + np.arange(total)
         for part, own in enumerate(self.rows):
@@ -132,11 +136,16 @@ class _Cells:
         return rows
 
 
-def _joined(parts: Sequence[Sequence[Any]], total: int, dtype: np.dtype[Any]) -> Values:
+def _joined(parts: Sequence[Sequence[Any] | Packed], total: int, dtype: np.dtype[Any]) -> Values:
     if dtype.hasobject:
         return np.fromiter(chain.from_iterable(parts), dtype, total)
-    if set(map(type, parts)) == _VIEWS:
-        return np.frombuffer(bytearray().join(parts), dtype)  # type: ignore[arg-type]  # all are views
-    if total < _SHORT * len(parts):
+    types = set(map(type, parts))
+    if types and types.issubset(_PACKED):
+        return np.frombuffer(bytearray().join(parts), dtype)  # type: ignore[arg-type]  # all are packed
+    if total < _SHORT * len(parts) and types.isdisjoint(_PACKED):
         return np.array(list(chain.from_iterable(parts)), dtype)
-    return np.concatenate([np.asarray(part, dtype) for part in parts]) if parts else np.empty(0, dtype)
+    return np.concatenate([_array(part, dtype) for part in parts]) if parts else np.empty(0, dtype)
+
+
+def _array(part: Sequence[Any] | Packed, dtype: np.dtype[Any]) -> Values:
+    return np.frombuffer(part, dtype) if isinstance(part, _PACKED) else np.asarray(part, dtype)

@@ -17,6 +17,7 @@ from iotflow_server.access.registry import RegisteredDevice
 from iotflow_server.api.ports import Comparisons
 from iotflow_server.config import Settings
 from iotflow_server.ingest.budget import ByteBudget
+from iotflow_server.ingest.waiter import Waiter
 from iotflow_server.ingest.writable import Writable
 from iotflow_server.migration.jobs.job import Job, JobKindUnavailableError, RecordedFinding, UnknownJobError
 from iotflow_server.migration.jobs.plan import JobPlan
@@ -66,23 +67,19 @@ class Ingest:
         self.arrival = asyncio.Event()
         self.under_way: set[asyncio.Task[WriteOutcome]] = set()
 
-    def write(self, writable: Writable) -> asyncio.Future[WriteOutcome]:
-        done: asyncio.Future[WriteOutcome] = asyncio.get_running_loop().create_future()
+    def write(self, writable: Writable, waiter: Waiter) -> None:
         task = asyncio.create_task(self._write(writable))
         self.under_way.add(task)
-        task.add_done_callback(lambda _: self._ended(task, done))
-        return done
+        task.add_done_callback(lambda _: self._ended(task, waiter))
 
-    def _ended(self, task: asyncio.Task[WriteOutcome], done: asyncio.Future[WriteOutcome]) -> None:
+    def _ended(self, task: asyncio.Task[WriteOutcome], waiter: Waiter) -> None:
         self.under_way.discard(task)
         error = task.exception()
-        if done.done():
-            return
         if error is None:
-            done.set_result(task.result())
+            waiter.stored(task.result())
         else:
-            done.set_exception(error)
-            done.exception()
+            assert isinstance(error, Exception)
+            waiter.failed(error)
 
     async def _write(self, writable: Writable) -> WriteOutcome:
         frame = FrameBuilder()

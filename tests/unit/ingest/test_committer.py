@@ -9,6 +9,7 @@ import pytest
 from iotflow_server.ingest.budget import ByteBudget
 from iotflow_server.ingest.committer import FLUSH_BESIDE_BYTES, FLUSH_BYTES, FLUSH_SUBMISSIONS, GroupCommitter
 from iotflow_server.ingest.errors import OverloadedError
+from iotflow_server.ingest.waiter import FutureWaiter
 from iotflow_server.routing.outcome import WriteOutcome
 from iotflow_server.routing.refusal import Refusal, RefusalReason
 from iotflow_server.stores.batch import Batch
@@ -39,7 +40,13 @@ def group_committer(writer: Writer) -> GroupCommitter:
 
 
 async def submit(committer: GroupCommitter, batches: Sequence[Batch], nbytes: int) -> WriteOutcome:
-    return await committer.submit(Points(batches, nbytes))
+    return await submitted(committer, Points(batches, nbytes))
+
+
+def submitted(committer: GroupCommitter, points: Points) -> asyncio.Future[WriteOutcome]:
+    waiter = FutureWaiter()
+    committer.submit(points, waiter)
+    return waiter.future
 
 
 class Writer:
@@ -152,10 +159,10 @@ async def test_what_is_withdrawn_before_its_flush_is_not_written_and_gives_its_r
     begun, stays = Points([batch(1, 1)], 10), Points([batch(2, 5)], 20)
     # The second of these waits behind the first.
     gone = [Points([batch(1, 2)], 100), Points([batch(1, 3), batch(2, 3)], 200), Points([batch(3, 4)], 400)]
-    first = committer.submit(begun)
+    first = submitted(committer, begun)
     await settle()
-    withdrawn = [committer.submit(each) for each in gone]
-    last = committer.submit(stays)
+    withdrawn = [submitted(committer, each) for each in gone]
+    last = submitted(committer, stays)
     committer.withdraw([begun, *gone])
     assert sorted(settled) == [100, 200, 400]
     writer.gate.set()
@@ -173,8 +180,8 @@ async def test_what_waited_behind_the_withdrawn_goes_at_once() -> None:
     committer.start()
     gone, behind = Points([batch(1), batch(2)], 1), Points([batch(2, 7)], 1)
     async with committer.lanes.holding(1):
-        committer.submit(gone)
-        done = committer.submit(behind)
+        submitted(committer, gone)
+        done = submitted(committer, behind)
         await settle()
         assert not done.done()
         committer.withdraw([gone])
@@ -188,7 +195,7 @@ async def test_a_committer_of_which_all_was_withdrawn_is_idle() -> None:
     committer.start()
     gone = Points([batch(1)], 1)
     async with committer.lanes.holding(1):
-        committer.submit(gone)
+        submitted(committer, gone)
         await settle()
         committer.withdraw([gone])
         async with asyncio.timeout(10):

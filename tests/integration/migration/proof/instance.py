@@ -16,6 +16,7 @@ from iotflow_server.composition.core import Core, core_of
 from iotflow_server.composition.fleet import Member, controller_of, join_fleet
 from iotflow_server.composition.foundation import explained
 from iotflow_server.config import Settings
+from iotflow_server.ingest.waiter import FutureWaiter
 from iotflow_server.migration import controller
 from iotflow_server.observability.logs import configure_logging
 from iotflow_server.observability.metrics import Metrics
@@ -144,7 +145,9 @@ class Instance:
     async def write(self, keys: Sequence[Key], value: int) -> None:
         """Write one value to points."""
         await self._core.registry.register_unknown({device: 0 for device, _ in keys})
-        await self._member.ingest.write(_Points(keys, value))
+        waiter = FutureWaiter()
+        self._member.ingest.write(_Points(keys, value), waiter)
+        await waiter.future
 
     async def delete(self, device: int, start: int, end: int) -> None:
         """Delete a device's points from one millisecond to another, exclusive."""
