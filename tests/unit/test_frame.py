@@ -40,13 +40,16 @@ def cell_count(batches: Any) -> int:
     return sum(len(column) for batch in batches for column in batch.columns)
 
 
+def part(column: Column, place: int) -> Any:
+    """The values of a column as they are found in a message: copied where short, otherwise as a view."""
+    packed = column.values if column.values.dtype.hasobject else column.values.tobytes()
+    return memoryview(packed) if place % 2 and isinstance(packed, bytes) else packed
+
+
 def add_packed(builder: FrameBuilder, batch: Batch) -> None:
-    """Add it as it is found in the bytes of a message: short ones copied, others as a view."""
     builder.begin(batch.device_id, len(batch.timestamps), batch.timestamps.tobytes())
     for place, column in enumerate(batch.columns):
-        packed = column.values if column.values.dtype.hasobject else column.values.tobytes()
-        values = memoryview(packed) if place % 2 and isinstance(packed, bytes) else packed
-        builder.add(column.name, column.kind, values, column.rows)  # type: ignore[arg-type]  # an array is a sequence
+        builder.add(column.name, column.kind, part(column, place), column.rows)
 
 
 @given(st.lists(batches(), max_size=6))
@@ -59,6 +62,10 @@ def test_a_frame_is_its_batches(some: list[Batch]) -> None:
             series = tuple((column.name, column.kind) for column in batch.columns)
             values = [column.values.tolist()[0] for column in batch.columns]
             builder.add_row(batch.device_id, int(batch.timestamps[0]), series, values)
+        elif all(column.rows is None for column in batch.columns):
+            series = tuple((column.name, column.kind) for column in batch.columns)
+            parts = [part(column, place) for place, column in enumerate(batch.columns)]
+            builder.add_full(batch.device_id, len(batch.timestamps), batch.timestamps.tobytes(), series, parts)
         elif len(batch.timestamps) % 2:
             add_packed(builder, batch)
         else:

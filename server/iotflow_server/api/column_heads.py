@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from iotflow_server.api.wire_scan import UnusualError
 from iotflow_server.stores.batch import Kind
+from iotflow_server.stores.frame_builder import Series
 
 #: Tags of Column.
 NAME: Final = 0x0A
 TEXT: Final = 0x22
+#: Stands for the size of texts, which have none in common.
+TEXT_SIZE: Final = 0
 #: JSON is not among them: it is read value by value in any case.
 _KINDS: Final = {
     0x12: (Kind.NUMERIC, 8),
     0x1A: (Kind.INTEGER, 8),
-    TEXT: (Kind.TEXT, 0),
+    TEXT: (Kind.TEXT, TEXT_SIZE),
     0x2A: (Kind.BOOLEAN, 1),
 }
 #: Begun anew beyond so many.
 _MOST: Final = 100_000
+_MOST_SHAPES: Final = 10_000
 
-#: Series, kind, and where the values are numbers, the bytes of one.
-Head = tuple[str, Kind, int]
+#: Series, and where the values are numbers, the bytes of one.
+Head = tuple[Series, int]
+#: Series, bytes of all numbers, and how many they are.
+Short = tuple[Series, int, int]
 
 
 class ColumnHeads:
@@ -35,8 +41,11 @@ class ColumnHeads:
         self._fault = fault
         self._prefix = prefix
         self._known: dict[bytes, Head] = {}
+        self._short: dict[bytes, Short] = {}
         #: The head that certain bytes are, if they were met already.
         self.known = self._known.get
+        #: The same for all of a short column before its numbers: its tag, its size, its head, the size of its values.
+        self.short = self._short.get
 
     def learn(self, head: bytes) -> Head:
         """The head that some bytes are.
@@ -44,13 +53,43 @@ class ColumnHeads:
         :raises UnusualError: they are none.
         :raises UnicodeDecodeError: neither.
         """
-        kind = _KINDS.get(head[-1])
-        if kind is None or head[0] != NAME or len(head) != 3 + head[1]:
+        known = _KINDS.get(head[-1])
+        if known is None or head[0] != NAME or len(head) != 3 + head[1]:
             raise UnusualError
         name = head[2:-1].decode()
         if self._fault(name) is not None:
             raise UnusualError
         if len(self._known) == _MOST:
             self._known.clear()
-        learnt = self._known[head] = (self._prefix + name, *kind)
+        kind, size = known
+        learnt = self._known[head] = (self._prefix + name, kind), size
         return learnt
+
+    def learn_short(self, before: bytes, short: Short) -> None:
+        """Remember what stands before numbers that end their column."""
+        if len(self._short) == _MOST:
+            self._short.clear()
+        self._short[before] = short
+
+
+class Shapes:
+    """The series that batches have together, none of them twice; one tuple for all batches that are alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Series, ...], tuple[Series, ...]] = {}
+
+    def of(self, series: Sequence[Series]) -> tuple[Series, ...]:
+        """The shape of a batch.
+
+        :raises UnusualError: a name comes twice.
+        """
+        found = tuple(series)
+        return self._known.get(found) or self._learn(found)
+
+    def _learn(self, series: tuple[Series, ...]) -> tuple[Series, ...]:
+        if len({name for name, _ in series}) < len(series):
+            raise UnusualError
+        if len(self._known) == _MOST_SHAPES:
+            self._known.clear()
+        self._known[series] = series
+        return series

@@ -9,37 +9,48 @@ from typing import Any, Final
 
 import numpy as np
 
-from iotflow_server.stores.batch import QUALITY_SERIES, Kind, Rows
-from iotflow_server.stores.frame_builder import FrameBuilder, Packed
+from iotflow_server.stores.batch import QUALITY_SERIES, Rows
+from iotflow_server.stores.frame_builder import FrameBuilder, Packed, Series
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
 #: So few timestamps are looked at faster one by one.
 _FEW: Final = 64
 _FORMS: Final = [f"<{count}q" for count in range(_FEW + 1)]
 
-#: Series, kind, values, and their rows where some have none.
-Cells = tuple[str, Kind, Sequence[Any] | Packed, Rows | None]
+#: Of each column: its values, and their rows where some have none.
+Values = Sequence[Sequence[Any] | Packed]
+RowsOfEach = Sequence[Rows | None]
 
 
 class PlainBatch:
-    """Rows of a device: its measurements, and facts about them (metadata and quality)."""
+    """Rows of a device: its measurements, and behind them facts about these (metadata and quality)."""
 
-    __slots__ = ("_columns", "_facts", "_row_count", "_sent", "device_id")
+    __slots__ = ("_measurements", "_row_count", "_rows", "_sent", "_series", "_values", "device_id")
 
     def __init__(
-        self, device_id: int, row_count: int, sent: Packed, columns: Sequence[Cells], facts: Sequence[Cells]
+        self,
+        device_id: int,
+        row_count: int,
+        sent: Packed,
+        series: tuple[Series, ...],
+        measurements: int,
+        values: Values,
+        rows: RowsOfEach | None,
     ) -> None:
-        """``sent`` are the timestamps."""
+        """``sent`` are the timestamps; the first ``measurements`` series are such; ``rows`` None: none has gaps."""
         self.device_id = device_id
         self._row_count = row_count
         self._sent = sent
-        self._columns = columns
-        self._facts = facts
+        self._series = series
+        self._measurements = measurements
+        self._values = values
+        self._rows = rows
 
     @property
     def value_count(self) -> int:
         """Values in it, of metadata too."""
-        return sum(self._count(rows) for name, _, _, rows in (*self._columns, *self._facts) if name != QUALITY_SERIES)
+        counts = zip(self._series, self._counts(), strict=True)
+        return sum(count for (name, _), count in counts if name != QUALITY_SERIES)
 
     def timestamps(self, precision_us: int) -> Sequence[int] | Packed | None:
         """Floored to the precision, if they are in range then, and ascend without repetition."""
@@ -47,17 +58,18 @@ class PlainBatch:
 
     def add_to(self, frame: FrameBuilder, timestamps: Sequence[int] | Packed) -> int:
         """Add it with these timestamps, and return how many points it has."""
+        if self._rows is None:
+            frame.add_full(self.device_id, self._row_count, timestamps, self._series, self._values)
+            return self._measurements * self._row_count
         frame.begin(self.device_id, self._row_count, timestamps)
-        points = 0
-        for name, kind, values, rows in self._columns:
+        for (name, kind), values, rows in zip(self._series, self._values, self._rows, strict=True):
             frame.add(name, kind, values, rows)
-            points += self._count(rows)
-        for fact in self._facts:
-            frame.add(*fact)
-        return points
+        return sum(self._counts()[: self._measurements])
 
-    def _count(self, rows: Rows | None) -> int:
-        return self._row_count if rows is None else len(rows)
+    def _counts(self) -> list[int]:
+        """How many values each column has."""
+        rows = self._rows or [None] * len(self._series)
+        return [self._row_count if own is None else len(own) for own in rows]
 
 
 def _few(sent: Packed, count: int, precision_us: int) -> Sequence[int] | Packed | None:

@@ -34,6 +34,8 @@ class FrameBuilder:
         self._starts: list[int] = [0]
         self._timestamps: list[Sequence[int] | Packed] = []
         self._series: dict[Series, _Cells] = {}
+        #: Of full batches, by their series.
+        self._full: dict[tuple[Series, ...], _Full] = {}
         #: Of batches of one row, by their series: their rows, and the values of each.
         self._single: dict[tuple[Series, ...], tuple[list[int], list[Sequence[Any]]]] = {}
         #: The streams of the batches, those that name their writer.
@@ -59,6 +61,23 @@ class FrameBuilder:
         series.values.append(values)
         series.rows.append(rows)
 
+    def add_full(
+        self,
+        device_id: int,
+        row_count: int,
+        timestamps: Sequence[int] | Packed,
+        series: tuple[Series, ...],
+        values: Sequence[Sequence[Any] | Packed],
+    ) -> None:
+        """Add a batch with the values of some series in every row. Many with the same series cost little."""
+        alike = self._full.get(series)
+        if alike is None:
+            alike = self._full[series] = _Full()
+        alike.firsts.append(self._starts[-1])
+        alike.counts.append(row_count)
+        alike.values.append(values)
+        self.begin(device_id, row_count, timestamps)
+
     def add_row(self, device_id: int, timestamp: int, series: tuple[Series, ...], values: Sequence[Any]) -> None:
         """Add a batch of one row with a value for each of some series. Many with the same series cost little."""
         row = self._starts[-1]
@@ -80,6 +99,7 @@ class FrameBuilder:
 
     def build(self) -> Frame:
         """The frame of all batches."""
+        self._spread_full()
         self._spread_single()
         starts = np.array(self._starts, np.intp)
         return Frame(
@@ -90,6 +110,17 @@ class FrameBuilder:
             frozenset(self.writers),
         )
 
+    def _spread_full(self) -> None:
+        for series, alike in self._full.items():
+            for own, column in zip(series, zip(*alike.values, strict=True), strict=True):
+                cells = self._series.setdefault(own, _Cells())
+                cells.is_mixed = bool(cells.values)
+                cells.firsts += alike.firsts
+                cells.counts += alike.counts
+                cells.values += column
+                cells.rows += [None] * len(column)
+        self._full.clear()
+
     def _spread_single(self) -> None:
         for series, (rows, values) in self._single.items():
             # Counted from the batch begun last, as those of any column.
@@ -99,6 +130,17 @@ class FrameBuilder:
                 cells = self._series[name, kind]
                 cells.is_mixed = len(cells.values) > 1
         self._single.clear()
+
+
+class _Full:
+    """Batches that are alike: their first rows, their row counts, and the values of all series of each."""
+
+    __slots__ = ("counts", "firsts", "values")
+
+    def __init__(self) -> None:
+        self.firsts: list[int] = []
+        self.counts: list[int] = []
+        self.values: list[Sequence[Sequence[Any] | Packed]] = []
 
 
 class _Cells:

@@ -114,8 +114,12 @@ def requests_of(messages: Sequence[ColumnBatch]) -> st.SearchStrategy[WriteTelem
 requests = st.lists(batches(), max_size=3).flatmap(requests_of)
 
 
+#: What it has learnt of one message must not mislead it about another.
+parser = StreamRequests(PlainRules(LIMIT))
+
+
 def parsed(raw: bytes) -> StreamRequest:
-    return StreamRequests(PlainRules(LIMIT)).parse(raw)
+    return parser.parse(raw)
 
 
 def is_alike(request: StreamRequest, sent: WriteTelemetryStreamRequest, precision_us: int) -> bool:
