@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +12,7 @@ from iotflow_server.local.iotdb import LocalIotdb
 from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.local.service import ServiceProcess
 from tests.bench.limits.pgwire import RawConnection, query
+from tests.bench.measure import Scale
 from tests.bench.run import Run
 from tests.bench.worker import Worker
 
@@ -78,27 +79,34 @@ class DualBed(Bed):
 
 
 @contextmanager
-def dual_bed(folder: Path, phase: str = "DUAL_WRITE", **settings: str) -> Iterator[DualBed]:
+def dual_bed(folder: Path, scale: Scale, phase: str = "DUAL_WRITE", **settings: str) -> Iterator[DualBed]:
     """Start both stores, and the service in a phase that keeps both; ``settings`` are further ones."""
-    iotdb = LocalIotdb(folder / "iotdb")
-    iotdb.start()
+    given = nullcontext(scale.iotdb()) if scale.iotdb else running_iotdb(folder / "iotdb")
+    with given as iotdb, running_postgres(folder / "postgres") as postgres:
+        environment = {
+            "IOTFLOW_POSTGRES_DSN": postgres.dsn,
+            "IOTFLOW_INITIAL_PHASE": phase,
+            "IOTDB_HOST": iotdb.host,
+            "IOTDB_PORT": str(iotdb.port),
+            # What is measured is acknowledged by both stores, however busy the machine is.
+            "IOTDB_TIMEOUT_SECONDS": "60",
+            "IOTFLOW_POSTGRES_TIMEOUT_SECONDS": "60",
+            "IOTFLOW_SECONDARY_PATIENCE_SECONDS": "60",
+            **settings,
+        }
+        with running_service(folder / "service", environment) as service:
+            yield DualBed(postgres, service, iotdb)
+
+
+@contextmanager
+def running_iotdb(folder: Path) -> Iterator[LocalIotdb]:
+    """An IoTDB with its defaults, but that a write is on its way to the disk when it is acknowledged."""
+    server = LocalIotdb(folder)
+    server.start()
     try:
-        with running_postgres(folder / "postgres") as postgres:
-            environment = {
-                "IOTFLOW_POSTGRES_DSN": postgres.dsn,
-                "IOTFLOW_INITIAL_PHASE": phase,
-                "IOTDB_HOST": iotdb.host,
-                "IOTDB_PORT": str(iotdb.port),
-                # What is measured is acknowledged by both stores, however busy the machine is.
-                "IOTDB_TIMEOUT_SECONDS": "60",
-                "IOTFLOW_POSTGRES_TIMEOUT_SECONDS": "60",
-                "IOTFLOW_SECONDARY_PATIENCE_SECONDS": "60",
-                **settings,
-            }
-            with running_service(folder / "service", environment) as service:
-                yield DualBed(postgres, service, iotdb)
+        yield server
     finally:
-        iotdb.kill()
+        server.kill()
 
 
 @contextmanager

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from iotflow_server.local.iotdb import LocalIotdb
 from tests.bench.result import Result
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: in full, or enough to see that it works."""
+    """How much is measured: in full, or enough to see that it works.
+
+    ``iotdb`` gives one that runs and was empty, in place of those that a measure starts for itself.
+    """
 
     rounds: int
     is_quick: bool
+    iotdb: Callable[[], LocalIotdb] | None = None
 
     def of(self, full: int, quick: int) -> int:
         """The size to take."""

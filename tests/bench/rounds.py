@@ -37,8 +37,8 @@ class Round:
         return self.subject.run.rate / self.limit.run.rate
 
 
-def interleave(subject: Side, limit: Side, count: int, meter: CpuMeter) -> list[Round]:
-    """Run both ``count`` times after a round that is thrown away; who is first alternates."""
+def interleave(subject: Side, limit: Side, count: int, meter: CpuMeter, *, thrown_away: int = 1) -> list[Round]:
+    """Run both ``count`` times after as many rounds as are thrown away; who is first alternates."""
 
     def sampled(side: Side, number: int) -> Sample:
         meter.reset()
@@ -46,7 +46,7 @@ def interleave(subject: Side, limit: Side, count: int, meter: CpuMeter) -> list[
         return Sample(run, {**meter.seconds(), "client": run.cpu_seconds})
 
     rounds = []
-    for number in range(count + 1):
+    for number in range(thrown_away + count):
         if number % 2:
             second = sampled(limit, number)
             first = sampled(subject, number)
@@ -54,7 +54,7 @@ def interleave(subject: Side, limit: Side, count: int, meter: CpuMeter) -> list[
             first = sampled(subject, number)
             second = sampled(limit, number)
         rounds.append(Round(first, second))
-    return rounds[1:]
+    return rounds[thrown_away:]
 
 
 def rate_result(measure: Measure, rounds: Sequence[Round], unit: str, **details: Any) -> Result:

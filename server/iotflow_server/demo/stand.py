@@ -30,12 +30,17 @@ class Stand:
 
 
 @contextmanager
-def stand(folder: Path, instances: int) -> Iterator[Stand]:
-    """Run both stores, and what is started of the instances, until the block is left."""
+def stand(folder: Path, instances: int, iotdb: LocalIotdb | None = None) -> Iterator[Stand]:
+    """Run both stores, and what is started of the instances, until the block is left.
+
+    An ``iotdb`` that is given runs already, and goes on.
+    """
     with ExitStack() as stack:
-        iotdb, postgres = LocalIotdb(folder / "iotdb"), LocalPostgres(folder / "postgres")
-        stack.callback(iotdb.kill)
-        iotdb.start()
+        postgres = LocalPostgres(folder / "postgres")
+        if iotdb is None:
+            iotdb = LocalIotdb(folder / "iotdb")
+            stack.callback(iotdb.kill)
+            iotdb.start()
         stack.callback(postgres.stop, "immediate")
         postgres.start()
         settings = {

@@ -29,7 +29,7 @@ _WORKERS: Final = 2
 def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
     fleet = Fleet(1, scale.of(100, 20), scale.of(10_000, 500))
     with (
-        dual_bed(folder) as bed,
+        dual_bed(folder, scale) as bed,
         Worker(BackfillLoad, bed.service.address, fleet.points, _WORKERS) as backfill,
         Worker(ColumnReadLoad, bed.iotdb.host, bed.iotdb.port, fleet, _WORKERS) as reads,
         Worker(CopyLoad, bed.socket_folder, fleet, _WORKERS) as copies,

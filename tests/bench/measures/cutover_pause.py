@@ -21,9 +21,19 @@ from tests.bench.measure import Measure, Scale
 from tests.bench.result import Result
 from tests.bench.worker import LoadFailedError
 
-_DEVICES = 20
-_GATEWAYS = 4
-_STAY_SECONDS = 2.0
+
+@dataclass(frozen=True)
+class _Size:
+    """How much goes on: ``readers`` are as many as gateways; ``stay`` is in seconds, in each phase."""
+
+    devices: int
+    gateways: int
+    records: int
+    stay: float
+
+
+_FULL = _Size(devices=20, gateways=4, records=500, stay=2.0)
+_QUICK = _Size(devices=4, gateways=2, records=20, stay=0.5)
 
 
 @dataclass(frozen=True)
@@ -45,13 +55,14 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
 
 async def _journey(folder: Path, scale: Scale) -> _Journey:
     ledger, start = Ledger(), int(time.time())
-    history = History(DATABASE, dict.fromkeys(range(1, _DEVICES + 1), 1), scale.of(500, 20), 1000 * (start - 86_400))
-    with stand(folder, 2) as servers:
+    size = _QUICK if scale.is_quick else _FULL
+    history = History(DATABASE, dict.fromkeys(range(1, size.devices + 1), 1), size.records, 1000 * (start - 86_400))
+    with stand(folder, 2, scale.iotdb and scale.iotdb()) as servers:
         await asyncio.to_thread(fill, servers.iotdb.host, servers.iotdb.port, history, ledger)
         await asyncio.gather(*(asyncio.to_thread(instance.start) for instance in servers.instances))
-        fleet = _fleet(servers, ledger, folder, start)
+        fleet = _fleet(servers, ledger, folder, start, size)
         fleet.start()
-        transitions = await _there(Operator(servers.addresses, lambda _: None, _nothing, folder))
+        transitions = await _there(Operator(servers.addresses, lambda _: None, _nothing, folder), size.stay)
         await fleet.stop()
     failures = sum(reader.failures for reader in fleet.readers)
     if failures or not fleet.is_clean:
@@ -61,19 +72,19 @@ async def _journey(folder: Path, scale: Scale) -> _Journey:
     return _Journey(longest_within(waits, transitions), max(took for _, took in waits))
 
 
-def _fleet(servers: Stand, ledger: Ledger, folder: Path, start: int) -> Fleet:
+def _fleet(servers: Stand, ledger: Ledger, folder: Path, start: int, size: _Size) -> Fleet:
     route = Route(servers.addresses, 1_000_000 * start)
     gateways = [
-        Gateway(route, range(1 + first, _DEVICES + 1, _GATEWAYS), ledger, folder / f"spool-{first}", first)
-        for first in range(_GATEWAYS)
+        Gateway(route, range(1 + first, size.devices + 1, size.gateways), ledger, folder / f"spool-{first}", first)
+        for first in range(size.gateways)
     ]
-    return Fleet(gateways, [Reader(servers.addresses, ledger, seed, lambda _: None) for seed in range(4)])
+    return Fleet(gateways, [Reader(servers.addresses, ledger, seed, lambda _: None) for seed in range(size.gateways)])
 
 
-async def _there(operator: Operator) -> list[Transition]:
-    await asyncio.sleep(_STAY_SECONDS)
+async def _there(operator: Operator, stay: float) -> list[Transition]:
+    await asyncio.sleep(stay)
     async for _ in operator.steps_to(Phase.POSTGRES_ONLY):
-        await asyncio.sleep(_STAY_SECONDS)
+        await asyncio.sleep(stay)
     return operator.transitions
 
 

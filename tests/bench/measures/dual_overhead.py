@@ -11,7 +11,7 @@ from tests.bench.cpu import CpuMeter
 from tests.bench.fleet import BEGIN
 from tests.bench.generator.unary import ClosedLoad, PacedLoad
 from tests.bench.measure import Measure, Scale
-from tests.bench.measures.paced import percentile_result, register, times_of_round
+from tests.bench.measures.paced import QUICK_CALLS, percentile_result, register, times_of_round
 from tests.bench.measures.unary_durable import CALLERS
 from tests.bench.records import METHOD
 from tests.bench.result import Result
@@ -25,15 +25,15 @@ _ALONE: Final = ("PREPARATION", "POSTGRES_ONLY")
 
 def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
     with (
-        dual_bed(folder / "both") as both,
-        dual_bed(folder / "iotdb", _ALONE[0]) as iotdb,
-        dual_bed(folder / "postgres", _ALONE[1]) as postgres,
+        dual_bed(folder / "both", scale) as both,
+        dual_bed(folder / "iotdb", scale, _ALONE[0]) as iotdb,
+        dual_bed(folder / "postgres", scale, _ALONE[1]) as postgres,
     ):
         beds = (both, iotdb, postgres)
         for bed in beds:
-            register(bed)
+            register(bed, scale)
         rate = _half_rate(both, scale)
-        calls = int(rate * scale.of(6, 1))
+        calls = scale.of(int(6 * rate), QUICK_CALLS)
         with (
             Worker(PacedLoad, both.service.address, METHOD, calls, rate) as dual,
             Worker(PacedLoad, iotdb.service.address, METHOD, calls, rate) as first,
@@ -54,7 +54,7 @@ def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
 
 def _half_rate(bed: Bed, scale: Scale) -> float:
     """Half of the calls a second that are answered at most."""
-    with Worker(ClosedLoad, bed.service.address, METHOD, scale.of(6_000, 300), CALLERS) as writers:
+    with Worker(ClosedLoad, bed.service.address, METHOD, scale.of(6_000, QUICK_CALLS), CALLERS) as writers:
         writers.prepare(BEGIN)
         return bed.from_empty(writers).rate / 2
 

@@ -28,7 +28,7 @@ _SESSIONS: Final = 2
 def _take(measure: Measure, folder: Path, scale: Scale) -> Result:
     fleet = Fleet(4, scale.of(40, 4), 2_000)
     with (
-        dual_bed(folder) as bed,
+        dual_bed(folder, scale) as bed,
         Worker(StreamLoad, bed.service.address, fleet) as gateways,
         Worker(CopyLoad, bed.socket_folder, fleet, FLUSHES_IN_FLIGHT) as copies,
         Worker(TabletLoad, bed.iotdb.host, bed.iotdb.port, fleet, _SESSIONS) as tablets,

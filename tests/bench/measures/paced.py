@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from tests.bench.bed import Bed
 from tests.bench.fleet import BEGIN, STEP
 from tests.bench.generator.unary import ClosedLoad
-from tests.bench.measure import Measure
+from tests.bench.measure import Measure, Scale
 from tests.bench.records import DEVICES, METHOD
 from tests.bench.result import Result
 from tests.bench.rounds import Round, Sample
 from tests.bench.worker import Worker
 
+#: Calls of a round that only shows that the measure works.
+QUICK_CALLS: Final = 60
 
-def register(bed: Bed) -> None:
+
+def register(bed: Bed, scale: Scale) -> None:
     """Let every device have its series: to make them takes IoTDB longer than all that follows."""
-    with Worker(ClosedLoad, bed.service.address, METHOD, DEVICES, 8) as writers:
+    with Worker(ClosedLoad, bed.service.address, METHOD, scale.of(DEVICES, QUICK_CALLS), 8) as writers:
         writers.prepare(BEGIN - STEP)
         writers.run()
 

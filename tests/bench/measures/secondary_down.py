@@ -14,7 +14,7 @@ from tests.bench.bed import DualBed, dual_bed
 from tests.bench.cpu import CpuMeter
 from tests.bench.generator.unary import PacedLoad
 from tests.bench.measure import Measure, Scale
-from tests.bench.measures.paced import percentile_result, register, times_of_round
+from tests.bench.measures.paced import QUICK_CALLS, percentile_result, register, times_of_round
 from tests.bench.records import METHOD
 from tests.bench.result import Result
 from tests.bench.rounds import interleave
@@ -40,9 +40,9 @@ def _without_iotdb(measure: Measure, folder: Path, scale: Scale) -> Result:
 
 
 def _take(measure: Measure, folder: Path, scale: Scale, phase: str, secondary: Secondary) -> Result:
-    calls = int(_RATE * scale.of(8, 1))
-    with dual_bed(folder, phase, **_PATIENCE) as bed:
-        register(bed)
+    calls = scale.of(int(8 * _RATE), QUICK_CALLS)
+    with dual_bed(folder, scale, phase, **_PATIENCE) as bed:
+        register(bed, scale)
         with Worker(PacedLoad, bed.service.address, METHOD, calls, _RATE) as writers:
 
             def well(number: int) -> Run:
@@ -58,7 +58,9 @@ def _take(measure: Measure, folder: Path, scale: Scale, phase: str, secondary: S
                 return run
 
             meter = CpuMeter({"server": [bed.service.process_id]})
-            return percentile_result(measure, interleave(down, well, scale.rounds, meter), "p95", _RATE)
+            # A server that is killed takes longer to come back than all else here.
+            rounds = interleave(down, well, scale.rounds, meter, thrown_away=scale.of(1, 0))
+            return percentile_result(measure, rounds, "p95", _RATE)
 
 
 def _await_repair(address: str) -> None:

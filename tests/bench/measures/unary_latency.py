@@ -13,7 +13,7 @@ from tests.bench.fleet import BEGIN
 from tests.bench.generator.unary import ClosedLoad, PacedLoad
 from tests.bench.limits.commits import CommitLoad
 from tests.bench.measure import Measure, Scale
-from tests.bench.measures.paced import percentile_result, register, times_of_round
+from tests.bench.measures.paced import QUICK_CALLS, percentile_result, register, times_of_round
 from tests.bench.measures.unary_durable import CALLERS
 from tests.bench.records import METHOD
 from tests.bench.result import Result
@@ -32,7 +32,7 @@ def _on_postgres(measure: Measure, folder: Path, scale: Scale) -> Result:
 def _on_both(measure: Measure, folder: Path, scale: Scale) -> Result:
     with postgres_bed(folder / "alone") as bed:
         rate = _half_rate(bed, scale)
-    with dual_bed(folder / "dual") as both:
+    with dual_bed(folder / "dual", scale) as both:
         return _result(measure, both, rate, scale)
 
 
@@ -45,8 +45,8 @@ def _half_rate(bed: Bed, scale: Scale) -> float:
 
 
 def _result(measure: Measure, bed: Bed, rate: float, scale: Scale) -> Result:
-    calls = int(rate * scale.of(8, 1))
-    register(bed)
+    calls = scale.of(int(8 * rate), QUICK_CALLS)
+    register(bed, scale)
     with (
         Worker(PacedLoad, bed.service.address, METHOD, calls, rate) as writers,
         Worker(CommitLoad, bed.socket_folder, calls, rate) as commits,
