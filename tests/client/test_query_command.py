@@ -153,6 +153,10 @@ async def test_plots_draw_points_or_aggregates(client: TelemetryClient, iotflow:
         ((1, "--format", "plot", "--aggregate", "mean"), "needs --window"),
         ((1, "--format", "plot", "--limit", 3), "--from and --to instead of --limit"),
         (("x",), "Invalid value for 'DEVICES'"),
+        ((0,), "Invalid value for 'DEVICES'"),
+        ((1, 2**31), "Invalid value for 'DEVICES'"),
+        (("--user", -1), "Invalid value for '--user'"),
+        ((1, "--from", "2026-01-02", "--to", "2026-01-01"), "--from must not be after --to"),
     ],
 )
 async def test_wrong_usage_is_told_before_anything_is_sent(options: tuple[object, ...], reason: str) -> None:

@@ -15,3 +15,5 @@ Timeout: TypeAlias = Annotated[
 ]
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+#: The greatest id of a device, and of a user.
+MAX_ID = 2**31 - 1

@@ -14,7 +14,7 @@ import typer
 from iotflow.telemetry._client import TelemetryClient
 from iotflow.telemetry._enums import Aggregation, Fill, Order
 from iotflow.telemetry.cli import times
-from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
+from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, MAX_ID, Address, Json, Timeout
 from iotflow.telemetry.cli.plotting import print_plot
 from iotflow.telemetry.cli.printing import print_glance, print_rows
 from iotflow.telemetry.cli.question import Aggregate, Choice, Downsample, Format, Latest, Points, Question, wanted_of
@@ -26,8 +26,12 @@ _TABLE_LIMIT = 100
 
 
 def query(
-    device_ids: Annotated[list[int] | None, typer.Argument(metavar="DEVICES", show_default=False)] = None,
-    user: Annotated[int, typer.Option(help="All devices of this user, instead of DEVICES.", show_default=False)] = 0,
+    device_ids: Annotated[
+        list[int] | None, typer.Argument(metavar="DEVICES", min=1, max=MAX_ID, show_default=False)
+    ] = None,
+    user: Annotated[
+        int, typer.Option(min=0, max=MAX_ID, help="All devices of this user, instead of DEVICES.", show_default=False)
+    ] = 0,
     measurement: Annotated[
         list[str] | None, typer.Option("--measurement", "-m", help="Only this one; may be repeated.")
     ] = None,

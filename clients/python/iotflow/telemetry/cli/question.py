@@ -36,6 +36,7 @@ class Choice:
     def __post_init__(self) -> None:
         if bool(self.device_ids) == bool(self.user_id):
             raise typer.BadParameter("name either DEVICES or --user")
+        times.check_order(self.start, self.end)
 
     @property
     def has_range(self) -> bool:

@@ -49,6 +49,15 @@ def moment(text: str, option: str) -> datetime:
         raise _wrong(option, f"{text!r} is no moment: {hint}") from None
 
 
+def check_order(start: datetime | None, end: datetime | None) -> None:
+    """Return if a range does not end before it starts.
+
+    :raises typer.BadParameter: it does.
+    """
+    if start is not None and end is not None and start > end:
+        raise typer.BadParameter("--from must not be after --to")
+
+
 def _wrong(option: str, why: str) -> typer.BadParameter:
     """The error that names an option and what is wrong with it."""
     return typer.BadParameter(why, param_hint=f"'{option}'")

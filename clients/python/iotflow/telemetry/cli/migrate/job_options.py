@@ -10,11 +10,13 @@ import typer
 from iotflow.telemetry._times import timestamp_message
 from iotflow.telemetry.cli import times
 from iotflow.telemetry.cli.migrate.service import Migrations
-from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, Address, Json, Timeout
+from iotflow.telemetry.cli.options import DEFAULT_ADDRESS, MAX_ID, Address, Json, Timeout
 from iotflow.telemetry.v1.job_pb2 import JobPace, JobScope
 
-Devices: TypeAlias = Annotated[list[int] | None, typer.Argument(metavar="[DEVICES]...", show_default=False)]
-User: TypeAlias = Annotated[int, typer.Option(help="Devices of this user only.", show_default=False)]
+Devices: TypeAlias = Annotated[
+    list[int] | None, typer.Argument(metavar="[DEVICES]...", min=1, max=MAX_ID, show_default=False)
+]
+User: TypeAlias = Annotated[int, typer.Option(min=0, max=MAX_ID, help="Devices of this user only.", show_default=False)]
 Measurement: TypeAlias = Annotated[
     list[str] | None, typer.Option("--measurement", "-m", help="Only this one; may be repeated.")
 ]
@@ -47,10 +49,13 @@ class ScopeOptions:
     def message(self) -> JobScope:
         """As the service takes it."""
         scope = JobScope(device_ids=self.devices or (), user_id=self.user, measurements=self.measurement or ())
-        if self.start is not None:
-            scope.start_time.CopyFrom(timestamp_message(times.moment(self.start, "--from"), "from"))
-        if self.end is not None:
-            scope.end_time.CopyFrom(timestamp_message(times.moment(self.end, "--to"), "to"))
+        start = None if self.start is None else times.moment(self.start, "--from")
+        end = None if self.end is None else times.moment(self.end, "--to")
+        times.check_order(start, end)
+        if start is not None:
+            scope.start_time.CopyFrom(timestamp_message(start, "from"))
+        if end is not None:
+            scope.end_time.CopyFrom(timestamp_message(end, "to"))
         return scope
 
 
