@@ -68,8 +68,10 @@ class Filters:
 
         :raises InvalidRequestError: neither is given, or both, or too many.
         """
-        if bool(message.device_ids) == bool(message.user_id):
-            raise InvalidRequestError((f"{path}device_ids", "give either device_ids or user_id"))
+        if message.device_ids and message.user_id:
+            raise InvalidRequestError((f"{path}device_ids", "give either device_ids or user_id; both are given"))
+        if not message.device_ids and not message.user_id:
+            raise InvalidRequestError((f"{path}device_ids", "give either device_ids or user_id; neither is given"))
         if message.user_id < 0:
             raise InvalidRequestError((f"{path}user_id", "a user_id must be positive"))
         if message.user_id:

@@ -116,6 +116,12 @@ def advance(**fields: Any) -> Call:
     return lambda edge: edge.moves.AdvancePhase(moves.AdvancePhaseRequest(**fields))
 
 
+async def test_a_query_of_no_device_and_one_of_too_much_are_told_apart() -> None:
+    async with running() as edge:
+        assert "neither is given" in (await failure_of(filtered()(edge))).message
+        assert "both are given" in (await failure_of(filtered(device_ids=[1], user_id=1)(edge))).message
+
+
 @pytest.mark.parametrize(
     ("call", "field"),
     [
