@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import AggregateTelemetryRequest, CalendarWindow
 from iotflow.telemetry.v1.telemetry_service_pb2 import Aggregation as Words
+from iotflow.telemetry.v1.telemetry_service_pb2 import CalendarUnit as UnitWords
+from iotflow.telemetry.v1.telemetry_service_pb2 import Fill as FillWords
 from iotflow_server.api.filters import is_descending, limit_of, moment, quality_of
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.paths import item
@@ -26,7 +28,6 @@ MAX_WINDOW_SECONDS: Final = 315_576_000_000
 MAX_PERCENTILES: Final = 10
 
 _AGGREGATIONS: Final[Mapping[int, Aggregation]] = {aggregation.value: aggregation for aggregation in Aggregation}
-_AGGREGATION_NAMES: Final = ", ".join(word.removeprefix("AGGREGATION_") for word in Words.keys()[1:])
 _FILLS: Final[Mapping[int, Fill]] = {0: Fill.NONE} | {fill.value: fill for fill in Fill}
 _UNITS: Final[Mapping[int, CalendarUnit]] = {unit.value: unit for unit in CalendarUnit}
 
@@ -60,7 +61,7 @@ def _wanted(request: AggregateTelemetryRequest) -> Iterator[Wanted]:
         elif number in _AGGREGATIONS:
             yield _AGGREGATIONS[number]
         else:
-            fault = f"{number} is no aggregation; one of {_AGGREGATION_NAMES} is right"
+            fault = f"{number} is no aggregation; one of {', '.join(Words.keys()[1:])} is right"
             raise InvalidRequestError((item("aggregations", index), fault))
 
 
@@ -120,7 +121,7 @@ def _range_length(request: AggregateTelemetryRequest) -> float:
 
 def _calendar(window: CalendarWindow) -> CalendarWindows:
     if window.unit not in _UNITS:
-        names = ", ".join(unit.name for unit in CalendarUnit)
+        names = ", ".join(UnitWords.keys()[1:])
         raise InvalidRequestError(("calendar_window.unit", f"{window.unit} is no unit; one of {names} is right"))
     try:
         zone = ZoneInfo(window.time_zone or "UTC")
@@ -132,7 +133,7 @@ def _calendar(window: CalendarWindow) -> CalendarWindows:
 
 def _fill(request: AggregateTelemetryRequest, windowing: Windowing | None) -> Fill:
     if request.fill not in _FILLS:
-        names = ", ".join(fill.name for fill in Fill)
+        names = ", ".join(FillWords.keys()[1:])
         raise InvalidRequestError(("fill", f"{request.fill} is no fill; one of {names} is right"))
     fill = _FILLS[request.fill]
     if fill is not Fill.NONE:

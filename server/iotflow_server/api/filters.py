@@ -14,6 +14,7 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     QueryTelemetryStreamRequest,
     TelemetryFilter,
 )
+from iotflow.telemetry.v1.telemetry_service_pb2 import DownsamplingMethod as Methods
 from iotflow_server.api.decoded import DEVICE_ID_FAULT
 from iotflow_server.api.invalid import InvalidRequestError
 from iotflow_server.api.paths import item
@@ -153,7 +154,7 @@ def downsampling_of(request: QueryTelemetryStreamRequest) -> Downsampling | None
         return None
     method, count = request.downsampling.method, request.downsampling.max_points
     if method not in _METHODS:
-        names = ", ".join(each.name for each in DownsamplingMethod)
+        names = ", ".join(Methods.keys()[1:])
         raise InvalidRequestError(("downsampling.method", f"{method} is no method; one of {names} is right"))
     if not 4 <= count <= MAX_DOWNSAMPLED:
         fault = f"{count} is not within 4 to {MAX_DOWNSAMPLED}"

@@ -83,6 +83,22 @@ def test_a_wrong_field_is_named(sent: pb.AggregateTelemetryRequest, field: str) 
     assert [path for path, _ in refusal.value.violations] == [field]
 
 
+@pytest.mark.parametrize(
+    ("sent", "names"),
+    [
+        (request(0), pb.Aggregation.keys()),
+        (calendar(9, "UTC"), pb.CalendarUnit.keys()),
+        (request(fill=9, window=SECOND), pb.Fill.keys()),
+    ],
+)
+def test_an_unknown_word_is_refused_with_those_that_the_wire_takes(
+    sent: pb.AggregateTelemetryRequest, names: list[str]
+) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        aggregate_query(sent)
+    assert f"one of {', '.join(names[1:])} is right" in refusal.value.violations[0][1]
+
+
 def test_percentiles_stand_where_percentile_is_named() -> None:
     asked = aggregate_query(request(pb.AGGREGATION_MAX, P, pb.AGGREGATION_RATE, percentiles=[99.9, 50]))
     percentiles = (Percentile(Fraction("99.9")), Percentile(Fraction(50)))
