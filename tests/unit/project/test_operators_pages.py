@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.unit.project.tree import ROOT, texts
 
@@ -13,6 +18,14 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 _METRIC = re.compile(r'"(iotflow_[a-z_]+)"')
 _GUARD = re.compile(r"`(\w+)`")
+_LOOP = re.compile(r"^(?:until|while) .*$", re.MULTILINE)
+#: Ends with one code after the other, of a file, and with the last one from then on.
+_IOTFLOW = """#!/bin/sh
+read -r code rest < codes
+echo "${rest:-$code}" > codes
+echo "$*" >> called
+exit "$code"
+"""
 
 
 def calls() -> Iterator[ast.Call]:
@@ -51,6 +64,21 @@ def test_every_guard_is_among_the_alarms_of_the_runbook() -> None:
     told = set(_GUARD.findall(RUNBOOK[RUNBOOK.index("## Alarms") :]))
     # The name of a guard may begin with that of a store.
     assert {guard for guard in guards if not any(name.endswith(guard) for name in told)} == set()
+
+
+@pytest.mark.parametrize(("codes", "asked"), [("0", 1), ("3 3 0", 3), ("3 1", 2), ("3 2", 2)])
+@pytest.mark.parametrize("loop", sorted(set(_LOOP.findall(RUNBOOK))))
+def test_a_loop_of_the_runbook_waits_while_guards_do_not_hold_and_no_longer(
+    loop: str, codes: str, asked: int, tmp_path: Path
+) -> None:
+    command = tmp_path / "iotflow"
+    command.write_text(_IOTFLOW)
+    command.chmod(0o755)
+    (tmp_path / "codes").write_text(f"{codes}\n")
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    script = loop.replace("sleep 1", "sleep 0.01")
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, env={"PATH": path}, check=True, timeout=10)
+    assert len((tmp_path / "called").read_text().splitlines()) == asked
 
 
 def _is_log(value: ast.expr) -> bool:
