@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from iotflow.telemetry.cli.migrate.group import migrate
 from tests.unit.project.tree import ROOT, texts
 
 SERVER = "server/iotflow_server/*.py"
@@ -79,6 +80,13 @@ def test_a_loop_of_the_runbook_waits_while_guards_do_not_hold_and_no_longer(
     script = loop.replace("sleep 1", "sleep 0.01")
     subprocess.run(["sh", "-euc", script], cwd=tmp_path, env={"PATH": path}, check=True, timeout=10)
     assert len((tmp_path / "called").read_text().splitlines()) == asked
+
+
+def test_the_help_of_the_commands_says_of_each_code_what_the_runbook_says() -> None:
+    told = dict(re.findall(r"^\| (\d) \| ([^|:]+?)(?::[^|]*)? \|", RUNBOOK, re.MULTILINE))
+    assert list(told) == [str(code) for code in range(6)]
+    epilog = migrate.info.epilog or ""
+    assert [f"{code} {words}" for code, words in told.items() if f"{code} {words}" not in epilog] == []
 
 
 def _is_log(value: ast.expr) -> bool:

@@ -14,7 +14,8 @@ from iotflow.telemetry.cli.migrate.instances import instances
 migrate: Final = typer.Typer(
     help="Carry the fleet from IoTDB to PostgreSQL, and back.",
     epilog="Exit codes: 0 done; 1 failed, or the service does not answer; 2 wrong usage; 3 refused as things stand; "
-    "4 somebody else has moved the phase; 5 the job that was waited for did not succeed.",
+    "4 somebody else has moved the phase, or an instance did not follow in time and the move was undone; "
+    "5 the job that was waited for did not succeed.",
     no_args_is_help=True,
 )
 
