@@ -12,6 +12,7 @@ import pytest
 from iotflow.telemetry import (
     AbortedError,
     BlockingTelemetryClient,
+    ClientClosedError,
     DeadlineExceededError,
     FailedPreconditionError,
     InvalidArgumentError,
@@ -91,6 +92,28 @@ async def test_where_no_service_is_it_is_unavailable() -> None:
             await client.write([Record(1, {"x": 1}, AT)], timeout=20)
     with BlockingTelemetryClient(NOWHERE) as blocking, pytest.raises(UnavailableError):
         blocking.query_columns(device_ids=[1], timeout=20)
+
+
+async def test_a_client_that_is_closed_says_so(service: ServiceProcess) -> None:
+    async with TelemetryClient(service.address) as client:
+        await client.latest(device_ids=[1])
+    with pytest.raises(ClientClosedError, match="the client is closed"):
+        await client.latest(device_ids=[1])
+    with pytest.raises(ClientClosedError):
+        await client.query_columns(device_ids=[1])
+    with pytest.raises(ClientClosedError):
+        client.write_stream()
+
+
+def test_a_blocking_client_that_is_closed_says_so(service: ServiceProcess) -> None:
+    with BlockingTelemetryClient(service.address) as blocking:
+        blocking.latest(device_ids=[1])
+    with pytest.raises(ClientClosedError, match="the client is closed"):
+        blocking.latest(device_ids=[1])
+    with pytest.raises(ClientClosedError):
+        blocking.query_columns(device_ids=[1])
+    with pytest.raises(ClientClosedError):
+        blocking.write_stream()
 
 
 async def test_a_write_with_timestamps_outlives_a_restart(lost_service: ServiceProcess) -> None:

@@ -27,6 +27,7 @@ NAMES = [
     "BlockingTelemetryClient",
     "BlockingWriteStream",
     "CalendarUnit",
+    "ClientClosedError",
     "Columns",
     "DeadlineExceededError",
     "Device",

@@ -28,6 +28,7 @@ from iotflow.telemetry._enums import (
 )
 from iotflow.telemetry._errors import (
     AbortedError,
+    ClientClosedError,
     DeadlineExceededError,
     FailedPreconditionError,
     FieldViolation,
@@ -61,6 +62,7 @@ __all__ = [
     "BlockingTelemetryClient",
     "BlockingWriteStream",
     "CalendarUnit",
+    "ClientClosedError",
     "Columns",
     "DeadlineExceededError",
     "Device",

@@ -19,6 +19,7 @@ from iotflow.telemetry._calls import Answer, Call
 from iotflow.telemetry._channel import DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_TIMEOUT, channel_options, methods_of
 from iotflow.telemetry._devices import Device, DevicePage
 from iotflow.telemetry._enums import Store
+from iotflow.telemetry._errors import ClientClosedError
 from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
 from iotflow.telemetry._records import Record, WriteResult
 from iotflow.telemetry._status import error_of
@@ -44,7 +45,8 @@ class BlockingTelemetryClient(BlockingTelemetryReads, BlockingTelemetryJobs, Blo
             self._channel = grpc.insecure_channel(address, options)
         else:
             self._channel = grpc.secure_channel(address, credentials, options)
-        self._methods = methods_of(self._channel)
+        self._known = methods_of(self._channel)
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +58,7 @@ class BlockingTelemetryClient(BlockingTelemetryReads, BlockingTelemetryJobs, Blo
 
     def close(self) -> None:
         """Close the connection; calls under way are cancelled."""
+        self._is_closed = True
         self._channel.close()
 
     def write(
@@ -106,6 +109,12 @@ class BlockingTelemetryClient(BlockingTelemetryReads, BlockingTelemetryJobs, Blo
     ) -> DevicePage:
         """See TelemetryClient.list_devices."""
         return self._answer(_calls.list_devices(user_id, page_size, page_token), timeout)
+
+    @property
+    def _methods(self) -> dict[str, Any]:
+        if self._is_closed:
+            raise ClientClosedError
+        return self._known
 
     def _answer(self, call: Call[Answer], timeout: float) -> Answer:
         attempts = Attempts(timeout, is_repeated=call.is_repeated)

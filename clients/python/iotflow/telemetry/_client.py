@@ -17,6 +17,7 @@ from iotflow.telemetry._client_jobs import TelemetryJobs
 from iotflow.telemetry._client_migration import TelemetryMigration
 from iotflow.telemetry._devices import Device, DevicePage
 from iotflow.telemetry._enums import Store
+from iotflow.telemetry._errors import ClientClosedError
 from iotflow.telemetry._ledger import DEFAULT_WINDOW_BYTES
 from iotflow.telemetry._reads import TelemetryReads
 from iotflow.telemetry._records import Record, WriteResult
@@ -42,7 +43,8 @@ class TelemetryClient(TelemetryReads, TelemetryJobs, TelemetryMigration):
     aware datetimes, numpy.datetime64 (UTC) or ints of microseconds since 1970.
 
     Errors are TelemetryError: InvalidArgumentError names the field at fault, UnavailableError says that the service
-    or its store is away, DeadlineExceededError that ``timeout`` has passed, OverloadedError when to come again.
+    or its store is away, DeadlineExceededError that ``timeout`` has passed, OverloadedError when to come again,
+    ClientClosedError that :meth:`close` was called before.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class TelemetryClient(TelemetryReads, TelemetryJobs, TelemetryMigration):
         self._options = channel_options(max_message_bytes)
         self._channel: grpc.aio.Channel | None = None
         self._known: dict[str, Any] = {}
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,9 +71,9 @@ class TelemetryClient(TelemetryReads, TelemetryJobs, TelemetryMigration):
 
     async def close(self) -> None:
         """Close the connection; calls under way are cancelled."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        self._is_closed = True
+        if self._channel is not None:
+            await self._channel.close()
 
     async def write(
         self,
@@ -143,6 +146,8 @@ class TelemetryClient(TelemetryReads, TelemetryJobs, TelemetryMigration):
 
     @property
     def _methods(self) -> dict[str, Any]:
+        if self._is_closed:
+            raise ClientClosedError
         # A channel belongs to the loop it is made in, so it is made with the first call.
         if self._channel is None:
             self._channel = self._connected()

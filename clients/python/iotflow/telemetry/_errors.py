@@ -100,6 +100,13 @@ def within(path: str) -> Iterator[None]:
         raise invalid(f"{path}{first.field}".removesuffix("."), first.description) from None
 
 
+class ClientClosedError(TelemetryError, ValueError):
+    """The client was closed before the call: open another one."""
+
+    def __init__(self) -> None:
+        super().__init__(grpc.StatusCode.CANCELLED, "the client is closed: open another one")
+
+
 class SpoolError(Exception):
     """The file in which a GatewayWriter keeps points cannot be used; the message names it."""
 
