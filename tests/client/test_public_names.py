@@ -49,6 +49,7 @@ NAMES = [
     "JobKind",
     "JobPace",
     "JobPage",
+    "JobPlan",
     "JobProgress",
     "JobScope",
     "JobState",

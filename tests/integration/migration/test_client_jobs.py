@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from iotflow.telemetry import (
     Job,
     JobKind,
     JobPace,
+    JobPlan,
     JobScope,
     JobState,
     TelemetryClient,
@@ -47,6 +49,10 @@ async def service(
         await asyncio.to_thread(process.kill)
 
 
+def moment(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
 async def watched(client: TelemetryClient, job_id: int) -> Job:
     last = None
     async for job in client.watch_job(job_id, timeout=120):
@@ -67,11 +73,43 @@ async def test_a_backfill_is_started_paced_watched_and_listed(service: ServicePr
         assert ended.progress.points_total == ended.progress.points_done == ROWS
         assert ended.ended_at is not None
         assert ended.report
+        assert (started.plan, ended.plan) == (None, None)
         assert await client.get_job(started.id) == ended
         assert (await client.list_jobs(kinds=["backfill"], states=[JobState.SUCCEEDED])).jobs == (ended,)
         assert (await client.list_jobs(states=["failed"])).jobs == ()
         assert (await client.list_job_findings(started.id)).findings == ()
         assert await client.waive_job_findings(started.id, waived_by="test", reason="there are none") == 0
+
+
+async def test_a_job_is_rehearsed_by_both_clients_and_nothing_starts(service: ServiceProcess, tmp_path: Path) -> None:
+    folder = str(tmp_path / "archive")
+    async with TelemetryClient(service.address) as client:
+        asked = [
+            await client.start_backfill(validate_only=True),
+            await client.start_verification(validate_only=True),
+            await client.start_repair(validate_only=True),
+        ]
+        with pytest.raises(FailedPreconditionError, match="advance to POSTGRES_ONLY first"):
+            await client.start_archive(folder, validate_only=True)
+        one = await client.start_backfill(JobScope((1,)), validate_only=True)
+        assert (await client.list_jobs()).jobs == ()
+    assert [job.kind for job in asked] == [JobKind.BACKFILL, JobKind.VERIFICATION, JobKind.REPAIR]
+    assert {(job.id, job.state, job.created_at) for job in asked} == {(0, JobState.UNKNOWN, None)}
+    assert {(job.plan.devices, job.plan.points) for job in asked if job.plan is not None} == {(2, 2 * ROWS)}
+    end = moment(BASE + 1_000_000 * (ROWS - 1) + 1_000)
+    assert one.plan == JobPlan(1, 1, ROWS, 1, moment(BASE), end, findings=(), total_findings=0)
+
+    def rehearse() -> list[Job]:
+        with BlockingTelemetryClient(service.address) as client:
+            with pytest.raises(FailedPreconditionError, match="advance to POSTGRES_ONLY first"):
+                client.start_archive(folder, validate_only=True)
+            return [
+                client.start_backfill(validate_only=True),
+                client.start_verification(validate_only=True),
+                client.start_repair(validate_only=True),
+            ]
+
+    assert await asyncio.to_thread(rehearse) == asked
 
 
 async def test_a_job_is_paused_resumed_and_cancelled_by_the_blocking_twin(service: ServiceProcess) -> None:

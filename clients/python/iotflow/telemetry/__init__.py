@@ -43,7 +43,8 @@ from iotflow.telemetry._errors import (
 )
 from iotflow.telemetry._gateway import GatewayWriter
 from iotflow.telemetry._gateway_status import GatewayStatus, OnFull, RejectedPoints
-from iotflow.telemetry._jobs import Job, JobFailure, JobFinding, JobFindingPage, JobPace, JobPage, JobProgress, JobScope
+from iotflow.telemetry._job_findings import JobFinding, JobFindingPage, JobPlan
+from iotflow.telemetry._jobs import Job, JobFailure, JobPace, JobPage, JobProgress, JobScope
 from iotflow.telemetry._ledger import Acknowledgement, Sent
 from iotflow.telemetry._migration import Guard, Instance, Migration, PhaseChange, StoreStatus, Transition
 from iotflow.telemetry._points import LatestPoints, Page, Point, SeriesInfo, SeriesList
@@ -84,6 +85,7 @@ __all__ = [
     "JobKind",
     "JobPace",
     "JobPage",
+    "JobPlan",
     "JobProgress",
     "JobScope",
     "JobState",

@@ -8,7 +8,8 @@ from iotflow.telemetry import _job_calls
 from iotflow.telemetry._asking import BlockingAsking
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState
-from iotflow.telemetry._jobs import Job, JobFindingPage, JobPace, JobPage, JobScope, decode_job
+from iotflow.telemetry._job_findings import JobFindingPage
+from iotflow.telemetry._jobs import Job, JobPace, JobPage, JobScope, decode_job
 from iotflow.telemetry.v1.migration_service_pb2 import WatchJobRequest
 
 
@@ -21,10 +22,11 @@ class BlockingTelemetryJobs(BlockingAsking):
         pace: JobPace | None = None,
         *,
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """See TelemetryClient.start_backfill."""
-        return self._answer(_job_calls.start_backfill(scope, pace, created_by), timeout)
+        return self._answer(_job_calls.start_backfill(scope, pace, created_by, validate_only), timeout)
 
     def start_verification(
         self,
@@ -35,11 +37,15 @@ class BlockingTelemetryJobs(BlockingAsking):
         continuous: bool = False,
         autocorrect: Iterable[DifferenceKind | str] = (),
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """See TelemetryClient.start_verification."""
         return self._answer(
-            _job_calls.start_verification(scope, pace, created_by, sample_share, continuous, autocorrect), timeout
+            _job_calls.start_verification(
+                scope, pace, created_by, sample_share, continuous, autocorrect, validate_only
+            ),
+            timeout,
         )
 
     def start_repair(
@@ -49,10 +55,11 @@ class BlockingTelemetryJobs(BlockingAsking):
         *,
         kinds: Iterable[DifferenceKind | str] = (),
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """See TelemetryClient.start_repair."""
-        return self._answer(_job_calls.start_repair(scope, pace, created_by, kinds), timeout)
+        return self._answer(_job_calls.start_repair(scope, pace, created_by, kinds, validate_only), timeout)
 
     def start_archive(
         self,
@@ -61,10 +68,11 @@ class BlockingTelemetryJobs(BlockingAsking):
         pace: JobPace | None = None,
         *,
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """See TelemetryClient.start_archive."""
-        return self._answer(_job_calls.start_archive(folder, scope, pace, created_by), timeout)
+        return self._answer(_job_calls.start_archive(folder, scope, pace, created_by, validate_only), timeout)
 
     def list_jobs(
         self,

@@ -8,12 +8,17 @@ from iotflow.telemetry import _job_calls
 from iotflow.telemetry._asking import Asking
 from iotflow.telemetry._channel import DEFAULT_TIMEOUT
 from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState
-from iotflow.telemetry._jobs import Job, JobFindingPage, JobPace, JobPage, JobScope, decode_job
+from iotflow.telemetry._job_findings import JobFindingPage
+from iotflow.telemetry._jobs import Job, JobPace, JobPage, JobScope, decode_job
 from iotflow.telemetry.v1.migration_service_pb2 import WatchJobRequest
 
 
 class TelemetryJobs(Asking):
-    """The half of TelemetryClient that is about jobs."""
+    """The half of TelemetryClient that is about jobs.
+
+    With ``validate_only`` nothing is started: the job that would be is answered with its ``plan``, or refused as it
+    would be.
+    """
 
     async def start_backfill(
         self,
@@ -21,13 +26,14 @@ class TelemetryJobs(Asking):
         pace: JobPace | None = None,
         *,
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """Carry history from IoTDB to PostgreSQL, all of it or that of a scope.
 
         :raises FailedPreconditionError: the phase has no use for it, or such a job is under way.
         """
-        return await self._answer(_job_calls.start_backfill(scope, pace, created_by), timeout)
+        return await self._answer(_job_calls.start_backfill(scope, pace, created_by, validate_only), timeout)
 
     async def start_verification(
         self,
@@ -38,6 +44,7 @@ class TelemetryJobs(Asking):
         continuous: bool = False,
         autocorrect: Iterable[DifferenceKind | str] = (),
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """Compare both stores, value by value.
@@ -46,7 +53,10 @@ class TelemetryJobs(Asking):
         cancelled. ``autocorrect`` puts differences of these kinds right in the secondary.
         """
         return await self._answer(
-            _job_calls.start_verification(scope, pace, created_by, sample_share, continuous, autocorrect), timeout
+            _job_calls.start_verification(
+                scope, pace, created_by, sample_share, continuous, autocorrect, validate_only
+            ),
+            timeout,
         )
 
     async def start_repair(
@@ -56,10 +66,11 @@ class TelemetryJobs(Asking):
         *,
         kinds: Iterable[DifferenceKind | str] = (),
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """Make the secondary equal the primary, in differences of these ``kinds``, none for all."""
-        return await self._answer(_job_calls.start_repair(scope, pace, created_by, kinds), timeout)
+        return await self._answer(_job_calls.start_repair(scope, pace, created_by, kinds, validate_only), timeout)
 
     async def start_archive(
         self,
@@ -68,10 +79,11 @@ class TelemetryJobs(Asking):
         pace: JobPace | None = None,
         *,
         created_by: str = "",
+        validate_only: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Job:
         """Write IoTDB's history to files in a folder of the instance's machine."""
-        return await self._answer(_job_calls.start_archive(folder, scope, pace, created_by), timeout)
+        return await self._answer(_job_calls.start_archive(folder, scope, pace, created_by, validate_only), timeout)
 
     async def list_jobs(
         self,

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from iotflow.telemetry._calls import Call
 from iotflow.telemetry._enums import DifferenceKind, JobKind, JobState, numbers_of
+from iotflow.telemetry._job_findings import JobFindingPage, decode_findings
 from iotflow.telemetry._jobs import (
     Job,
-    JobFindingPage,
     JobPace,
     JobPage,
     JobScope,
-    decode_findings,
     decode_job,
     decode_jobs,
+    decode_start,
     encode_pace,
     encode_start,
 )
@@ -22,10 +22,10 @@ from iotflow.telemetry._records import int32, text
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 
 
-def start_backfill(scope: JobScope | None, pace: JobPace | None, created_by: str) -> Call[Job]:
+def start_backfill(scope: JobScope | None, pace: JobPace | None, created_by: str, validate_only: bool) -> Call[Job]:
     """Carry history."""
-    request = pb.StartBackfillRequest(**encode_start(scope, pace, created_by))
-    return Call("StartBackfill", request, decode_job)
+    request = pb.StartBackfillRequest(**encode_start(scope, pace, created_by, validate_only))
+    return Call("StartBackfill", request, decode_start)
 
 
 def start_verification(
@@ -35,31 +35,38 @@ def start_verification(
     sample_share: float,
     continuous: bool,
     autocorrect: Iterable[DifferenceKind | str],
+    validate_only: bool,
 ) -> Call[Job]:
     """Compare both stores."""
     request = pb.StartVerificationRequest(
-        **encode_start(scope, pace, created_by),
+        **encode_start(scope, pace, created_by, validate_only),
         sample_share=sample_share,
         continuous=continuous,
         autocorrect=numbers_of(DifferenceKind, autocorrect, "autocorrect"),
     )
-    return Call("StartVerification", request, decode_job)
+    return Call("StartVerification", request, decode_start)
 
 
 def start_repair(
-    scope: JobScope | None, pace: JobPace | None, created_by: str, kinds: Iterable[DifferenceKind | str]
+    scope: JobScope | None,
+    pace: JobPace | None,
+    created_by: str,
+    kinds: Iterable[DifferenceKind | str],
+    validate_only: bool,
 ) -> Call[Job]:
     """Make the secondary equal the primary."""
-    fields = encode_start(scope, pace, created_by)
+    fields = encode_start(scope, pace, created_by, validate_only)
     request = pb.StartRepairRequest(**fields, kinds=numbers_of(DifferenceKind, kinds, "kinds"))
-    return Call("StartRepair", request, decode_job)
+    return Call("StartRepair", request, decode_start)
 
 
-def start_archive(folder: str, scope: JobScope | None, pace: JobPace | None, created_by: str) -> Call[Job]:
+def start_archive(
+    folder: str, scope: JobScope | None, pace: JobPace | None, created_by: str, validate_only: bool
+) -> Call[Job]:
     """Write history to files."""
-    fields = encode_start(scope, pace, created_by)
+    fields = encode_start(scope, pace, created_by, validate_only)
     request = pb.StartArchiveRequest(**fields, folder=text(folder, "folder"))
-    return Call("StartArchive", request, decode_job)
+    return Call("StartArchive", request, decode_start)
 
 
 def list_jobs(

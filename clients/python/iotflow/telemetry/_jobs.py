@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from iotflow.telemetry._enums import JobKind, JobState, word_of
 from iotflow.telemetry._errors import invalid
 from iotflow.telemetry._filters import bounds, devices, names
+from iotflow.telemetry._job_findings import JobPlan, plan_of
 from iotflow.telemetry._records import int32, text
 from iotflow.telemetry._times import Moment, moment_of
 from iotflow.telemetry.v1 import job_pb2 as pb
-from iotflow.telemetry.v1.migration_service_pb2 import ListJobFindingsResponse, ListJobsResponse
+from iotflow.telemetry.v1.migration_service_pb2 import ListJobsResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A long work. ``report`` is what it found, empty until it ends; times are None until they come."""
+    """A long work. ``report`` is what it found, empty until it ends; times are None until they come.
+
+    One that is only rehearsed has a ``plan``, the id 0 and the state UNKNOWN.
+    """
 
     id: int
     kind: JobKind
@@ -80,13 +84,14 @@ class Job:
     pace: JobPace
     progress: JobProgress
     created_by: str
-    created_at: datetime
+    created_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     instance: str
     error: str
     epoch: int
     report: Mapping[str, Any] = field(default_factory=dict)
+    plan: JobPlan | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -102,33 +107,13 @@ class JobPage:
     next_page_token: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobFinding:
-    """Something that a job could not do or carry, by name; ``waived_by`` is empty where nobody has waived it."""
-
-    code: str
-    subject: str
-    detail: str
-    points: int
-    waived_by: str
-    waived_reason: str
-    informational: bool
-
-
-@dataclass(frozen=True, slots=True)
-class JobFindingPage:
-    """Findings, and the token of the next page, empty where this is the last."""
-
-    findings: tuple[JobFinding, ...]
-    next_page_token: str
-
-
-def encode_start(scope: JobScope | None, pace: JobPace | None, created_by: str) -> dict[str, Any]:
+def encode_start(scope: JobScope | None, pace: JobPace | None, created_by: str, validate_only: bool) -> dict[str, Any]:
     """The fields that all requests for a job share."""
     return {
         "scope": None if scope is None else _scope_message(scope),
         "pace": None if pace is None else encode_pace(pace),
         "created_by": text(created_by, "created_by"),
+        "validate_only": validate_only,
     }
 
 
@@ -150,14 +135,15 @@ def decode_job(response: Any) -> Job:
     return job_of(response.job)
 
 
+def decode_start(response: Any) -> Job:
+    """The job of a response that has a plan too, if the job is only rehearsed."""
+    plan = plan_of(response.plan) if response.HasField("plan") else None
+    return replace(job_of(response.job), plan=plan)
+
+
 def decode_jobs(response: ListJobsResponse) -> JobPage:
     """A page of jobs."""
     return JobPage(tuple(map(job_of, response.jobs)), response.next_page_token)
-
-
-def decode_findings(response: ListJobFindingsResponse) -> JobFindingPage:
-    """A page of findings."""
-    return JobFindingPage(tuple(map(_finding, response.findings)), response.next_page_token)
 
 
 def job_of(message: pb.Job) -> Job:
@@ -171,7 +157,7 @@ def job_of(message: pb.Job) -> Job:
         pace=_pace(message.pace),
         progress=_progress(message.progress),
         created_by=message.created_by,
-        created_at=moment_of(message.created_at),
+        created_at=_moment(message, "created_at"),
         started_at=_moment(message, "started_at"),
         ended_at=_moment(message, "ended_at"),
         instance=message.instance,
@@ -222,18 +208,6 @@ def _pace(message: pb.JobPace) -> JobPace:
         message.postgres_points_per_second,
         tuple(message.hours),
         message.time_zone,
-    )
-
-
-def _finding(message: pb.JobFinding) -> JobFinding:
-    return JobFinding(
-        message.code,
-        message.subject,
-        message.detail,
-        message.points,
-        message.waived_by,
-        message.waived_reason,
-        message.informational,
     )
 
 
