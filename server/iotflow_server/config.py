@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         1_000_000, ge=1, description="Most points and facts in one message of a stream; it bounds what decoding takes."
     )
     max_text_bytes: int = Field(1 << 20, ge=1, description="Longest text or JSON value, in bytes of UTF-8.")
+    max_future_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="How far the timestamp of a point that is written may be ahead of this server's clock; what is "
+        "further ahead is rejected. Unset: any moment up to the year 9999 is taken.",
+    )
     max_devices_per_query: int = Field(1_000, ge=1, description="Most devices in one query.")
     max_page_size: int = Field(10_000, ge=1, description="Largest page, in points.")
     max_page_bytes: int = Field(

@@ -15,6 +15,7 @@ from iotflow.telemetry.v1.migration_service_pb2_grpc import add_MigrationService
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
 from iotflow_server.address import AddressError
 from iotflow_server.api.access_service import AccessService
+from iotflow_server.api.decoded import DecodingRules
 from iotflow_server.api.edge import Edge
 from iotflow_server.api.health import OTHERS, TELEMETRY, Health, Ping
 from iotflow_server.api.migration_service import MigrationService
@@ -69,7 +70,8 @@ class TelemetryServer:
         self._settings = settings
         self._metrics = metrics
         self._shares_port = shares_port
-        self._writes = Writes(ingest, registry, metrics, settings.max_text_bytes)
+        rules = DecodingRules(1, settings.max_text_bytes, settings.max_future_seconds)
+        self._writes = Writes(ingest, registry, metrics, rules)
         self._telemetry = TelemetryService(settings, ingest, queries, registry, self._writes, results)
         self._migration = MigrationService(migration, jobs, comparisons)
         self._access = AccessService(registry, settings.max_page_size)

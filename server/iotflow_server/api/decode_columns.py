@@ -15,9 +15,10 @@ from iotflow_server.api.column_values import GivenColumn, ShapeError, bad_values
 from iotflow_server.api.decoded import DEVICE_ID_FAULT, DecodingRules
 from iotflow_server.api.paths import item
 from iotflow_server.api.rows import RowLayout, last_of_each, lay_out
-from iotflow_server.api.validate import key_fault, name_fault
+from iotflow_server.api.validate import TIMESTAMP_FAULT, key_fault, name_fault
 from iotflow_server.routing.refusal import Refusal, RefusalReason
-from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Batch, Column, Kind, Rows
+from iotflow_server.stores.batch import METADATA_PREFIX, QUALITY_SERIES, Batch, Column, Kind, Rows, Timestamps
+from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,11 +107,14 @@ class _BatchDecoder:
         return sum(values_in(column) for column in self.message.columns)
 
     def _decode(self) -> None:
-        layout = lay_out(np.array(self.message.timestamps, dtype=np.int64), self._rules.precision_us)
-        untimely = 0
-        for position, column in enumerate(self.message.columns):
-            untimely += self._add_data(item(f"{self._path}.columns", position), column, layout)
-        self._reject_untimely(layout, untimely)
+        sent = np.array(self.message.timestamps, dtype=np.int64)
+        layout = lay_out(sent, self._rules.precision_us, self._rules.end)
+        untimely = [
+            self._add_data(item(f"{self._path}.columns", position), column, layout)
+            for position, column in enumerate(self.message.columns)
+        ]
+        if len(layout.out_of_range):
+            self._reject_untimely(sent, layout.out_of_range, np.concatenate(untimely))
         if not self._columns:
             return
         self.points = sum(len(origin.sent_rows) for origin in self._origins.values())
@@ -119,10 +123,10 @@ class _BatchDecoder:
         self._add_quality(layout)
         self.batch = self._assembled(layout.timestamps)
 
-    def _add_data(self, path: str, column: ColumnMessage, layout: RowLayout) -> int:
-        """Add a column; return how many of its values have a timestamp out of range."""
+    def _add_data(self, path: str, column: ColumnMessage, layout: RowLayout) -> Rows:
+        """Add a column; return the rows of its values that have a timestamp out of range."""
         given = self._given(path, column, name_fault(column.name), column.name, points=values_in(column))
-        return 0 if given is None else self._add(path, given, layout, column.name)
+        return self._all_rows[:0] if given is None else self._add(path, given, layout, column.name)
 
     def _add_metadata(self, path: str, column: ColumnMessage, layout: RowLayout) -> None:
         given = self._given(path, column, key_fault(column.name), METADATA_PREFIX + column.name, points=0)
@@ -155,13 +159,12 @@ class _BatchDecoder:
         given = GivenColumn(QUALITY_SERIES, Kind.INTEGER, np.array(flags, dtype=np.int64), self._all_rows)
         self._add(path, given, layout, "")
 
-    def _add(self, path: str, given: GivenColumn, layout: RowLayout, measurement: str) -> int:
+    def _add(self, path: str, given: GivenColumn, layout: RowLayout, measurement: str) -> Rows:
         batch_rows = layout.place(given.rows)
-        timely = given
+        timely, untimely = given, self._all_rows[:0]
         if len(layout.out_of_range):
             in_range = batch_rows >= 0
-            timely, batch_rows = given.only(in_range), batch_rows[in_range]
-        untimely = len(given.rows) - len(timely.rows)
+            timely, batch_rows, untimely = given.only(in_range), batch_rows[in_range], given.rows[~in_range]
         good = self._good_values(path, timely, measurement)
         if good is not None:
             timely, batch_rows = timely.only(good), batch_rows[good]
@@ -188,10 +191,18 @@ class _BatchDecoder:
             Column(given.name, given.kind, values, None if len(rows) == len(layout.timestamps) else rows)
         )
 
-    def _reject_untimely(self, layout: RowLayout, points: int) -> None:
-        if len(layout.out_of_range):
-            message = "a timestamp must be within the years 1 to 9999 (UTC)"
-            self._reject(f"{self._path}.timestamps", RefusalReason.TIMESTAMP, message, points, rows=layout.out_of_range)
+    def _reject_untimely(self, sent: Timestamps, rows: Rows, cells: Rows) -> None:
+        """Reject rows out of range; ``cells`` are those of all their values. Some may only be too far ahead."""
+        is_moment = (sent[rows] >= MIN_TIMESTAMP) & (sent[rows] < MAX_TIMESTAMP)
+        self._reject_rows(rows[~is_moment], cells, TIMESTAMP_FAULT)
+        ahead = rows[is_moment]
+        if len(ahead):
+            self._reject_rows(ahead, cells, self._rules.ahead_fault(int(sent[ahead].max())))
+
+    def _reject_rows(self, rows: Rows, cells: Rows, message: str) -> None:
+        if len(rows):
+            points = int(np.isin(cells, rows).sum())
+            self._reject(f"{self._path}.timestamps", RefusalReason.TIMESTAMP, message, points, rows=rows)
 
     def _assembled(self, timestamps: NDArray[np.int64]) -> Batch:
         """The batch without the rows that no column has a value for."""

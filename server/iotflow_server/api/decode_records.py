@@ -79,9 +79,11 @@ class DecodedRecords:
         if not record.values:
             return f"{path}.values", RefusalReason.SHAPE, "a record must have at least one value"
         try:
-            self._timestamp_of(record)
+            timestamp = self._timestamp_of(record)
         except ValueError as error:
             return f"{path}.timestamp", RefusalReason.TIMESTAMP, str(error)
+        if timestamp >= self._rules.end:
+            return f"{path}.timestamp", RefusalReason.TIMESTAMP, self._rules.ahead_fault(timestamp)
         return None
 
     def _timestamp_of(self, record: TelemetryRecord) -> int:

@@ -52,7 +52,7 @@ class PlainColumnsMessage:
 
     def add_plain(self, frame: FrameBuilder, rules: DecodingRules) -> int | None:
         """See :class:`WriteMessage`."""
-        timed = [(batch, batch.timestamps(rules.precision_us)) for batch in self._batches]
+        timed = [(batch, batch.timestamps(rules.precision_us, rules.end)) for batch in self._batches]
         if any(timestamps is None for _, timestamps in timed):
             return None
         return sum([batch.add_to(frame, timestamps) for batch, timestamps in timed if timestamps is not None])

@@ -11,7 +11,7 @@ import numpy as np
 
 from iotflow_server.stores.batch import QUALITY_SERIES, Rows
 from iotflow_server.stores.frame_builder import FrameBuilder, Packed, Series
-from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
+from iotflow_server.stores.selection import MIN_TIMESTAMP
 
 #: So few timestamps are looked at faster one by one.
 _FEW: Final = 64
@@ -52,9 +52,9 @@ class PlainBatch:
         counts = zip(self._series, self._counts(), strict=True)
         return sum(count for (name, _), count in counts if name != QUALITY_SERIES)
 
-    def timestamps(self, precision_us: int) -> Sequence[int] | Packed | None:
-        """Floored to the precision, if they are in range then, and ascend without repetition."""
-        return (_few if self._row_count <= _FEW else _many)(self._sent, self._row_count, precision_us)
+    def timestamps(self, precision_us: int, end: int) -> Sequence[int] | Packed | None:
+        """Floored to the precision, if they are in range (up to ``end``) then, and ascend without repetition."""
+        return (_few if self._row_count <= _FEW else _many)(self._sent, self._row_count, precision_us, end)
 
     def add_to(self, frame: FrameBuilder, timestamps: Sequence[int] | Packed) -> int:
         """Add it with these timestamps, and return how many points it has."""
@@ -72,17 +72,17 @@ class PlainBatch:
         return [self._row_count if own is None else len(own) for own in rows]
 
 
-def _few(sent: Packed, count: int, precision_us: int) -> Sequence[int] | Packed | None:
+def _few(sent: Packed, count: int, precision_us: int, end: int) -> Sequence[int] | Packed | None:
     sent_ones = unpack(_FORMS[count], sent)
     few = sent_ones if precision_us == 1 else [timestamp - timestamp % precision_us for timestamp in sent_ones]
-    if few[0] < MIN_TIMESTAMP or few[-1] >= MAX_TIMESTAMP or not all(map(lt, few, few[1:])):
+    if few[0] < MIN_TIMESTAMP or few[-1] >= end or not all(map(lt, few, few[1:])):
         return None
     return sent if few is sent_ones else few
 
 
-def _many(sent: Packed, count: int, precision_us: int) -> Sequence[int] | None:
+def _many(sent: Packed, count: int, precision_us: int, end: int) -> Sequence[int] | None:
     many = np.frombuffer(sent, np.int64, count)
-    is_in_range = many[0] >= MIN_TIMESTAMP and many[-1] < MAX_TIMESTAMP
+    starts_in_range = many[0] >= MIN_TIMESTAMP
     if precision_us > 1:
         many = many - many % precision_us
-    return many if is_in_range and (many[1:] > many[:-1]).all() else None  # type: ignore[return-value]
+    return many if starts_in_range and many[-1] < end and (many[1:] > many[:-1]).all() else None  # type: ignore[return-value]

@@ -103,7 +103,8 @@ def _timestamp(record: TelemetryRecord, rules: DecodingRules, arrival: int) -> i
         timestamp = microseconds(record.timestamp) if record.HasField("timestamp") else arrival
     except ValueError:
         return None
-    return timestamp - timestamp % rules.precision_us
+    floored = timestamp - timestamp % rules.precision_us
+    return floored if floored < rules.end else None
 
 
 def _take_metadata(record: TelemetryRecord, cells: _Cells, rules: DecodingRules) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Rows, Timestamps
-from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
+from iotflow_server.stores.selection import MIN_TIMESTAMP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,11 +27,14 @@ class RowLayout:
         return sent_rows if self.row_of is None else self.row_of[sent_rows]
 
 
-def lay_out(sent: Timestamps, precision_us: int) -> RowLayout:
-    """Floor timestamps to the precision, drop those out of range, sort them and remove repetitions."""
+def lay_out(sent: Timestamps, precision_us: int, end: int) -> RowLayout:
+    """Floor timestamps to the precision, drop those out of range, sort them and remove repetitions.
+
+    ``end`` is the end of the range, exclusive, for timestamps at the precision.
+    """
     nothing = np.empty(0, dtype=np.intp)
-    valid = (sent >= MIN_TIMESTAMP) & (sent < MAX_TIMESTAMP)
     floored = sent - sent % precision_us if precision_us > 1 else sent
+    valid = (sent >= MIN_TIMESTAMP) & (floored < end)
     if valid.all():
         if (floored[1:] > floored[:-1]).all():
             return RowLayout(floored, None, nothing)

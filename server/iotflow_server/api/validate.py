@@ -14,6 +14,7 @@ from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
 MAX_NAME_LENGTH: Final = 100
 MAX_KEY_LENGTH: Final = MAX_NAME_LENGTH - len(METADATA_PREFIX)
+TIMESTAMP_FAULT: Final = "a timestamp must be within the years 1 to 9999 (UTC)"
 MAX_JSON_DEPTH: Final = 100
 #: Digits of a number in JSON, and its exponent: far within what PostgreSQL's numeric holds.
 MAX_JSON_DIGITS: Final = 4_000
@@ -45,9 +46,7 @@ def key_fault(key: str) -> str | None:
 
 def timestamp_fault(timestamp: int) -> str | None:
     """What is wrong with a timestamp in microseconds since 1970."""
-    if MIN_TIMESTAMP <= timestamp < MAX_TIMESTAMP:
-        return None
-    return "a timestamp must be within the years 1 to 9999 (UTC)"
+    return None if MIN_TIMESTAMP <= timestamp < MAX_TIMESTAMP else TIMESTAMP_FAULT
 
 
 def text_fault(text: str, max_bytes: int) -> str | None:

@@ -107,11 +107,11 @@ class PendingWrite:
 class Writes:
     """Hands messages to the ingest. A write whose flush has begun is finished even when its caller goes away."""
 
-    def __init__(self, ingest: IngestPort, registry: RegistryPort, metrics: Metrics, max_text_bytes: int) -> None:
+    def __init__(self, ingest: IngestPort, registry: RegistryPort, metrics: Metrics, rules: DecodingRules) -> None:
         self._ingest = ingest
         self._registry = registry
         self._metrics = metrics
-        self._rules = DecodingRules(1, max_text_bytes)
+        self._rules = rules
 
     async def enter(self, writer: StreamWriter) -> None:
         """Begin the stream of a writer.
@@ -127,7 +127,7 @@ class Writes:
         for device_id in message.devices:
             if not knows(device_id):
                 return None
-        return PendingWrite(message, self._rules, _NONE_CLOSED, writer)
+        return PendingWrite(message, self._rules.as_of_now(), _NONE_CLOSED, writer)
 
     async def prepare(self, message: WriteMessage, writer: StreamWriter | None = None) -> PendingWrite:
         """Register unknown devices, and refuse those that may not register.
@@ -135,8 +135,9 @@ class Writes:
         :raises StoreUnavailableError: the registry cannot be reached and the phase needs it.
         """
         unknown = [device_id for device_id in message.devices if not self._registry.knows(device_id)]
-        closed = await self._closed(message, unknown) if unknown else _NONE_CLOSED
-        return PendingWrite(message, self._rules, closed, writer)
+        rules = self._rules.as_of_now()
+        closed = await self._closed(message, rules, unknown) if unknown else _NONE_CLOSED
+        return PendingWrite(message, rules, closed, writer)
 
     async def write(self, pending: PendingWrite) -> WriteResult:
         """Write now, or raise.
@@ -178,8 +179,8 @@ class Writes:
         """Count points of writes of which nothing was refused."""
         self._metrics.points_written(points)
 
-    async def _closed(self, message: WriteMessage, unknown: Sequence[int]) -> dict[int, str]:
-        owners = message.decode(self._rules).owners
+    async def _closed(self, message: WriteMessage, rules: DecodingRules, unknown: Sequence[int]) -> dict[int, str]:
+        owners = message.decode(rules).owners
         users = {device_id: owners[device_id] for device_id in unknown if device_id in owners}
         nonsense = {device_id for device_id, user_id in users.items() if user_id < 0}
         closed = await self._registry.register_unknown({d: u for d, u in users.items() if d not in nonsense})
