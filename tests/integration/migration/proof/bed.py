@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +46,8 @@ class Bed:
         self._iotdb: IotdbSettings = settings_for(iotdb)
         self._name = f"proof_{uuid.uuid4().hex}"
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        #: Kept while PostgreSQL is up: it is looked at after every step.
+        self._connection: asyncpg.Connection | None = None
         self.is_up = True
         #: Of instances that start from now on, if they are the first.
         self.first_phase = Phase.PREPARATION
@@ -82,15 +84,16 @@ class Bed:
 
     def rows(self, query: str) -> list[Any]:
         """What PostgreSQL has."""
-        return self.run(_fetch(_dsn(self._server, self._name), query))
+        found: list[Any] = self.run(self._connected(lambda connection: connection.fetch(query)))
+        return found
 
     def execute(self, statements: str) -> None:
         """Change something in PostgreSQL."""
-        self.run(_execute(_dsn(self._server, self._name), statements))
+        self.run(self._connected(lambda connection: connection.execute(statements)))
 
     def let_time_pass(self) -> None:
         """Let everybody's patience end, and all who say nothing meanwhile count as away."""
-        self.run(_execute(_dsn(self._server, self._name), _PASS))
+        self.execute(_PASS)
 
     def end_sessions(self) -> None:
         """Let the server drop all connections of all instances."""
@@ -98,6 +101,7 @@ class Bed:
 
     def stop_postgres(self) -> None:
         """As a crash would."""
+        self.run(self._disconnect())
         self._server.stop("immediate")
         self.is_up = False
 
@@ -115,8 +119,20 @@ class Bed:
         """Drop it."""
         if not self.is_up:
             self.start_postgres()
+        self.run(self._disconnect())
         self.run(_execute(self._server.dsn, f"DROP DATABASE {self._name} WITH (FORCE)"))
         self._runner.close()
+
+    async def _connected(self, work: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Any:
+        if self._connection is None:
+            # A plan that is kept may not be that of the schema which an instance has just changed.
+            self._connection = await asyncpg.connect(_dsn(self._server, self._name), statement_cache_size=0)
+        return await work(self._connection)
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
 
 def _dsn(server: LocalPostgres, database: str) -> str:
@@ -128,14 +144,6 @@ async def _content(store: TelemetryStore) -> Points:
     found = points_of(await collect(store.scan(Selection(DEVICES))))
     await store.close()
     return found
-
-
-async def _fetch(dsn: str, query: str) -> list[Any]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await connection.fetch(query)
-    finally:
-        await connection.close()
 
 
 async def _execute(dsn: str, statements: str) -> None:
