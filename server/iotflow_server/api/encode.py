@@ -14,6 +14,7 @@ from iotflow.telemetry.v1.telemetry_service_pb2 import (
     TimePrecision,
 )
 from iotflow.telemetry.v1.value_pb2 import Store, TelemetryPoint, ValueKind
+from iotflow_server.api.encode_few import few_points_bytes
 from iotflow_server.api.encode_points import is_fixed, point_bytes
 from iotflow_server.api.ports import RegistryPort
 from iotflow_server.api.times import SECOND, timestamp_message
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 #: Looked up once: an enum of a proto asks its descriptor each time.
 _MICROSECOND, _MILLISECOND = TimePrecision.TIME_PRECISION_MICROSECOND, TimePrecision.TIME_PRECISION_MILLISECOND
-#: Fewer are sooner made as messages than as bytes.
-_MANY = 40
+#: Fewer are sooner written one by one.
+_MANY = 128
 _STORES = {StoreName.IOTDB: Store.STORE_IOTDB, StoreName.POSTGRES: Store.STORE_POSTGRES}
 
 _KINDS = {
@@ -81,8 +82,9 @@ def _with_points(
     registry: RegistryPort,
 ) -> Response:
     """A message with points in its repeated field ``places``, which has the number ``field``."""
-    if len(points) >= _MANY and points.facts is None and is_fixed(points.points):
-        return WireResponse(point_bytes(points.points, registry.owner, field) + message.SerializeToString())
+    if points.facts is None:
+        write = point_bytes if len(points) >= _MANY and is_fixed(points.points) else few_points_bytes
+        return WireResponse(write(points.points, registry.owner, field) + message.SerializeToString())
     _add_points(places, points, registry)
     return message
 

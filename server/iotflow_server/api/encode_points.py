@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow.telemetry.v1.value_pb2 import TelemetryPoint
+from iotflow_server.api.encode_numbers import number_bytes
 from iotflow_server.api.wire import WireRows
 from iotflow_server.api.wire_fields import (
     LENGTH_DELIMITED,
@@ -42,6 +43,12 @@ def is_fixed(points: Points) -> bool:
 
 def point_bytes(points: Points, owner: Owner, field: int) -> bytes:
     """Points of fixed kinds without metadata, at least one, as the repeated ``field`` of a message."""
+    users = {device_id: owner(device_id) for device_id in {key.device_id for key in points.series}}
+    found = number_bytes(points, [users[key.device_id] for key in points.series], field)
+    return _any_bytes(points, owner, field) if found is None else found
+
+
+def _any_bytes(points: Points, owner: Owner, field: int) -> bytes:
     body = WireRows(points.point_count)
     _write_series(body, points)
     write_moment(body, _MOMENT_TAG, points.timestamps)

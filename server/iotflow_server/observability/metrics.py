@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from iotflow_server.observability.load import StoreLoad, StoreMeter
-from iotflow_server.observability.timing import Timing
+from iotflow_server.observability.timing import StoreTimer
 from iotflow_server.routing.phase import Phase
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.permission import WithdrawnError
@@ -140,24 +138,18 @@ class Metrics:
         """Count a question that was put to the result cache."""
         self._results.labels(method, outcome).inc()
 
-    @contextmanager
-    def time_store(self, store: StoreName, operation: str) -> Iterator[Timing]:
+    def time_store(self, store: StoreName, operation: str) -> StoreTimer:
         """Time one operation of a store; one that raises is counted as an error."""
-        begin, timing = time.perf_counter(), Timing()
-        try:
-            yield timing
-        except WithdrawnError:
-            raise
-        except Exception:
-            self._store_errors.labels(store, operation).inc()
-            raise
-        finally:
-            seconds = time.perf_counter() - begin - timing.idle
-            self._store_took(store, operation).observe(seconds)
-            if operation == "write":
-                self.meters[store].writes.add(seconds)
+        return StoreTimer(partial(self._store_took, store, operation))
 
-    def _store_took(self, store: StoreName, operation: str) -> Histogram:
+    def _store_took(self, store: StoreName, operation: str, seconds: float, error: type[BaseException] | None) -> None:
+        if error is not None and issubclass(error, Exception) and not issubclass(error, WithdrawnError):
+            self._store_errors.labels(store, operation).inc()
+        self._store_time(store, operation).observe(seconds)
+        if operation == "write":
+            self.meters[store].writes.add(seconds)
+
+    def _store_time(self, store: StoreName, operation: str) -> Histogram:
         found = self._store_times.get((store, operation))
         if found is None:
             found = self._store_times[store, operation] = self._store_seconds.labels(store, operation)

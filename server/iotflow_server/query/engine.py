@@ -156,7 +156,10 @@ def _figures_for(query: AggregateQuery, windowing: Windowing) -> Collection[Figu
 
 
 def _scoped(selection: Selection, scope: Scope) -> Selection:
-    return replace(selection, device_ids=tuple(sorted(set(selection.device_ids))), scope=scope)
+    device_ids = tuple(sorted(set(selection.device_ids)))
+    if selection.scope is scope and device_ids == selection.device_ids:
+        return selection
+    return replace(selection, device_ids=device_ids, scope=scope)
 
 
 async def _with_facts(store: TelemetryStore, points: Points) -> PointList:

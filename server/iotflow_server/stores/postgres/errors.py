@@ -27,22 +27,31 @@ def translated(place: str) -> Iterator[None]:
     """Turn errors of the block into :class:`StoreError`; ``place`` says where the server was looked for."""
     try:
         yield
-    except StoreError:
-        raise
-    except asyncpg.PostgresError as error:
-        raise _of_server(error, place) from error
-    except TimeoutError as error:
-        raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place} in time") from error
-    except UnicodeEncodeError as error:
-        raise StoreRefusedError(StoreName.POSTGRES, f"text that is not Unicode: {error}") from error
-    except RuntimeError as error:
-        # uvloop's word for a transport that was closed in the meantime.
-        if "closed" not in str(error):
+    except Exception as error:
+        if (found := store_error(error, place)) is None:
             raise
-        raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place}: the connection was closed") from error
-    except _NOT_NOW as error:
+        raise found from error
+
+
+def store_error(error: Exception, place: str) -> StoreError | None:
+    """What an error means as one of the store; None where it is one already, or none at all."""
+    if isinstance(error, StoreError):
+        return None
+    if isinstance(error, asyncpg.PostgresError):
+        return _of_server(error, place)
+    if isinstance(error, TimeoutError):
+        return StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place} in time")
+    if isinstance(error, UnicodeEncodeError):
+        return StoreRefusedError(StoreName.POSTGRES, f"text that is not Unicode: {error}")
+    if isinstance(error, RuntimeError):
+        # uvloop's word for a transport that was closed in the meantime.
+        is_closed = "closed" in str(error)
+        message = f"no answer from {place}: the connection was closed"
+        return StoreUnavailableError(StoreName.POSTGRES, message) if is_closed else None
+    if isinstance(error, _NOT_NOW):
         message = str(error) or type(error).__name__
-        raise StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place}: {message}") from error
+        return StoreUnavailableError(StoreName.POSTGRES, f"no answer from {place}: {message}")
+    return None
 
 
 def _of_server(error: asyncpg.PostgresError, place: str) -> StoreError:

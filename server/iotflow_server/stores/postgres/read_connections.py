@@ -10,7 +10,7 @@ import asyncpg
 
 from iotflow_server.stores.errors import StoreUnavailableError
 from iotflow_server.stores.name import StoreName
-from iotflow_server.stores.postgres.errors import translated
+from iotflow_server.stores.postgres.errors import store_error
 
 _IDLE_SECONDS: Final = 60.0
 _PARTING_SECONDS: Final = 2.0
@@ -59,16 +59,21 @@ class ReadConnections:
 
         Where the caller is cancelled, the server is told to stop, and the connection is given up.
         """
-        with translated(self._place):
+        # Without a context manager, which would cost more than all else here.
+        try:
             if self._room.locked():
                 async with asyncio.timeout(self._timeout):
                     await self._room.acquire()
             else:
                 await self._room.acquire()
             try:
-                return await self._fetch(await self._taken(), statement, parameters)
+                return await self._fetch(self._idle_one() or await self._connected(), statement, parameters)
             finally:
                 self._room.release()
+        except Exception as error:
+            if (found := store_error(error, self._place)) is None:
+                raise
+            raise found from error
 
     async def _fetch(
         self, connection: asyncpg.Connection, statement: str, parameters: tuple[Any, ...]
@@ -87,7 +92,7 @@ class ReadConnections:
                 self._part(connection)
         return rows
 
-    async def _taken(self) -> asyncpg.Connection:
+    def _idle_one(self) -> asyncpg.Connection | None:
         if not self._is_open:
             raise StoreUnavailableError(StoreName.POSTGRES, f"{self._place} is closed")
         while self._idle:
@@ -95,7 +100,7 @@ class ReadConnections:
             if not connection.is_closed() and time.monotonic() - since < _IDLE_SECONDS:
                 return connection
             self._part(connection)
-        return await self._connected()
+        return None
 
     async def _connected(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
