@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregate_rows import AggregateTable
@@ -72,12 +73,17 @@ class QueryEngine:
         """
         store, selection = self._primary(), _scoped(selection, Scope.DATA)
         query = PageQuery(page_size, descending, quality, max_timestamps)
-        digest = query_digest(
-            selection, descending=descending, user_id=user_id, quality=quality, max_timestamps=max_timestamps
+        digest = partial(
+            query_digest,
+            selection,
+            descending=descending,
+            user_id=user_id,
+            quality=quality,
+            max_timestamps=max_timestamps,
         )
-        after = decode_token(digest, token) if token else None
+        after = decode_token(digest(), token) if token else None
         points, end = await read_page(store, selection, query, after, self._max_page_bytes)
-        return Page(points, "" if end is None else encode_token(digest, end), store.name)
+        return Page(points, "" if end is None else encode_token(digest(), end), store.name)
 
     def stream(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,11 @@ class Way:
         return start - EPOCH_SHIFT, stop - EPOCH_SHIFT
 
 
+_NO_PLACES: Final[Places] = np.empty(0, np.int64)
+_NO_POINTS: Final = SeriesBlock.of([]).points(None)
+_NO_ROWS: Final[Rows] = np.empty(0, np.intp)
+
+
 class PageDraft:
     """The points that a page may hold, as far as they are known, and of each series how far that is."""
 
@@ -54,9 +59,10 @@ class PageDraft:
         self.first, self.end = way.bounds(time_range)
         if after is not None:
             self.first = max(self.first, -after.timestamp if way.descending else after.timestamp)
-        self._known: Places = np.empty(0, np.int64)
-        self._points = SeriesBlock.of([]).points(None)
-        self._order: Rows = np.empty(0, np.intp)
+        self._known: Places = _NO_PLACES
+        self._is_complete = False
+        self._points = _NO_POINTS
+        self._order: Rows = _NO_ROWS
 
     def begin(self, block: SeriesBlock, share: int, end: int, described: Sequence[int] | None) -> None:
         """Take the first answer, which has all series: at most ``share`` points of each before ``end`` were asked for.
@@ -64,6 +70,7 @@ class PageDraft:
         ``described`` are the devices that have metadata.
         """
         self._known = self._known_by(block, share, end)
+        self._is_complete = end >= self.end and not np.count_nonzero(block.counts >= share)
         self._hold(block.points(described))
 
     def take(self, block: SeriesBlock, share: int, end: int) -> None:
@@ -90,6 +97,8 @@ class PageDraft:
 
     def hungry(self) -> tuple[list[SeriesKey], Places, int]:
         """The series of which points may be missing, from where on each, and up to where."""
+        if self._is_complete:
+            return [], _NO_PLACES, self.end
         length = self._length()
         is_full = length == self._limit or length < len(self._order)
         end = self._place(self._order[length - 1]) + 1 if is_full else self.end

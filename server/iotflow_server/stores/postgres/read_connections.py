@@ -11,6 +11,7 @@ import asyncpg
 from iotflow_server.stores.errors import StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.errors import store_error
+from iotflow_server.stores.postgres.room import Room
 
 _IDLE_SECONDS: Final = 60.0
 _PARTING_SECONDS: Final = 2.0
@@ -37,7 +38,7 @@ class ReadConnections:
         self._dsn = dsn
         self._place = place
         self._timeout = timeout
-        self._room = asyncio.Semaphore(size)
+        self._room = Room(size)
         self._idle: list[tuple[asyncpg.Connection, float]] = []
         self._parting: set[asyncio.Task[None]] = set()
         self._is_open = False
@@ -61,15 +62,12 @@ class ReadConnections:
         """
         # Without a context manager, which would cost more than all else here.
         try:
-            if self._room.locked():
-                async with asyncio.timeout(self._timeout):
-                    await self._room.acquire()
-            else:
-                await self._room.acquire()
+            if not self._room.enter():
+                await self._room.wait(self._timeout)
             try:
                 return await self._fetch(self._idle_one() or await self._connected(), statement, parameters)
             finally:
-                self._room.release()
+                self._room.leave()
         except Exception as error:
             if (found := store_error(error, self._place)) is None:
                 raise
