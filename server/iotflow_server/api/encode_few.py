@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from iotflow.telemetry.v1.value_pb2 import TelemetryPoint, Value
-from iotflow_server.api.encode_numbers import VALUE_HEAD, ends_of
+from iotflow_server.api.encode_numbers import VALUE_HEAD, head_of, tail_of
 from iotflow_server.api.encode_points import Owner
 from iotflow_server.api.times import timestamp_message
 from iotflow_server.api.wire import varint
@@ -34,8 +34,8 @@ def few_points_bytes(points: Points, owner: Owner, field: int) -> bytes:
         strict=True,
     )
     for index, timestamp, kind, value in rows:
-        device_id, measurement = series[index]
-        head, tail = ends_of(device_id, measurement, owner(device_id))
+        key = series[index]
+        head, tail = head_of(key), tail_of(owner(key.device_id))
         middle = _numeric_bytes(VALUE_HEAD, value) if kind == _NUMERIC else _value(kind, value)
         moment = _moment(timestamp)
         length = len(head) + len(moment) + len(middle) + len(tail)

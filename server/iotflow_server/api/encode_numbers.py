@@ -14,10 +14,11 @@ from iotflow_server.api.times import SECOND
 from iotflow_server.api.wire import Bytes, Mask
 from iotflow_server.api.wire_fields import LENGTH_DELIMITED
 from iotflow_server.stores.batch import Rows, Timestamps
-from iotflow_server.stores.points import Points
+from iotflow_server.stores.points import Points, SeriesKey
 
 #: Series whose bytes are remembered, some 150 bytes each.
 _SERIES: Final = 16_384
+_USERS: Final = 1_024
 #: The length of a longer message takes two bytes.
 _LONGEST: Final = 0x7F
 #: Seconds that have five digits as a varint: from 1978 on, for a thousand years.
@@ -39,10 +40,15 @@ VALUE_HEAD: Final = bytes(
 
 
 @lru_cache(_SERIES)
-def ends_of(device_id: int, measurement: str, user_id: int) -> tuple[bytes, bytes]:
-    """What a message about a series begins and ends with."""
-    head = TelemetryPoint(device_id=device_id, measurement=measurement)
-    return head.SerializeToString(), TelemetryPoint(user_id=user_id).SerializeToString()
+def head_of(series: SeriesKey) -> bytes:
+    """What a message about a series begins with."""
+    return TelemetryPoint(device_id=series.device_id, measurement=series.measurement).SerializeToString()
+
+
+@lru_cache(_USERS)
+def tail_of(user_id: int) -> bytes:
+    """What a message about the device of a user ends with."""
+    return TelemetryPoint(user_id=user_id).SerializeToString()
 
 
 def number_bytes(points: Points, owners: Sequence[int], field: int) -> bytes | None:
@@ -53,8 +59,8 @@ def number_bytes(points: Points, owners: Sequence[int], field: int) -> bytes | N
     seconds, rest = np.divmod(points.timestamps, SECOND)
     if seconds.min() < _FIRST_SECOND or seconds.max() >= _END_SECOND:
         return None
-    ends = [ends_of(*key, owner) for key, owner in zip(points.series, owners, strict=True)]
-    heads, tails = _Ends([head for head, _ in ends]), _Ends([tail for _, tail in ends])
+    heads = _Ends(list(map(head_of, points.series)))
+    tails = _Ends(list(map(tail_of, owners if len(set(owners)) > 1 else owners[:1])))
     nanos = rest * 1_000 if np.count_nonzero(rest) else None
     table = _Table(len(seconds), field, heads, tails, has_nanos=nanos is not None)
     if table.width - 2 > _LONGEST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -160,6 +161,8 @@ _NUMBERS: Final = {
 
 def together(parts: Sequence[Figures]) -> Figures:
     """Figures of one kind in one, ordered by series (by its key) and time. At least one, with the same figures each."""
+    if len(parts) == 1 and _are_sorted(parts[0]):
+        return parts[0]
     keys = sorted({key for part in parts for key in part.keys})
     place = {key: index for index, key in enumerate(keys)}
     series_of = np.concatenate([np.array([place[key] for key in part.keys], np.intp)[part.series_of] for part in parts])
@@ -169,6 +172,11 @@ def together(parts: Sequence[Figures]) -> Figures:
     counts = np.concatenate([part.counts for part in parts])
     found = Figures(parts[0].kind, keys, series_of, times, counts, numbers, exact)
     return found if _are_in_order(series_of, times) else found.chosen(np.lexsort((times, series_of)))
+
+
+def _are_sorted(part: Figures) -> bool:
+    keys = part.keys
+    return all(one < other for one, other in pairwise(keys)) and _are_in_order(part.series_of, part.times)
 
 
 def _are_in_order(series_of: Rows, times: Timestamps) -> bool:

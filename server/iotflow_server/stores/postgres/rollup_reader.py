@@ -10,7 +10,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from iotflow_server.stores.batch import Kind, Timestamps
+from iotflow_server.stores.batch import Kind, Rows, Timestamps
 from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
@@ -19,6 +19,7 @@ from iotflow_server.stores.postgres.read_connections import ReadConnections
 from iotflow_server.stores.rollups import DAY, HOUR, Figure, Marks, PackedFigures, RolledDays, RolledSeries
 from iotflow_server.stores.selection import Selection
 
+_NO_MARKS: Final = Marks(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64))
 _MARK: Final = np.dtype([("device_id", ">i4"), ("start", ">i8"), ("stop", ">i8")])
 #: $1 devices, $2 measurements or null for all, $3 the first day, $4 the end. A row holds the series of one name and
 #: kind: the devices that have no day, and for each day of the others an entry of each column, one after the
@@ -99,8 +100,8 @@ def _statement(wanted: list[Figure], unit: int) -> str:
 def _kinds(rows: list[asyncpg.Record]) -> dict[SeriesKey, Kind | None]:
     found: dict[SeriesKey, Kind | None] = {}
     for row in rows:
-        name, devices = row["measurement_name"], np.unique(_column([row["bare"], row["device_ids"]], ">i4"))
-        found |= dict.fromkeys(map(SeriesKey, devices.tolist(), repeat(name)), kind_of(row["kinds"]))
+        devices, _ = _distinct(_column([row["bare"], row["device_ids"]], ">i4"))
+        found |= dict.fromkeys(map(SeriesKey, devices, repeat(row["measurement_name"])), kind_of(row["kinds"]))
     return found
 
 
@@ -109,9 +110,9 @@ def _days(kind: Kind, rows: list[asyncpg.Record], wanted: list[Figure]) -> Rolle
     keys: list[SeriesKey] = []
     series_of = []
     for row in rows:
-        devices, place = np.unique(_column([row["device_ids"]], ">i4"), return_inverse=True)
+        devices, place = _distinct(_column([row["device_ids"]], ">i4"))
         series_of.append(place + len(keys))
-        keys += map(SeriesKey, devices.tolist(), repeat(row["measurement_name"]))
+        keys += map(SeriesKey, devices, repeat(row["measurement_name"]))
     days = _column([row["days"] for row in rows], ">i8").astype(np.int64) + EPOCH_SHIFT
     hours = _column([row["hours"] for row in rows], ">u4").astype(np.uint32)
     figures = {
@@ -124,12 +125,23 @@ def _days(kind: Kind, rows: list[asyncpg.Record], wanted: list[Figure]) -> Rolle
     return RolledDays(kind, keys, np.concatenate(series_of), days, hours, figures)
 
 
+def _distinct(devices: NDArray[np.int32]) -> tuple[list[int], Rows]:
+    """The devices, each once, ascending, and the place of each that was given among those."""
+    first = devices[:1]
+    if len(first) and np.count_nonzero(devices == first) == len(devices):
+        return first.tolist(), np.zeros(len(devices), np.intp)
+    found, place = np.unique(devices, return_inverse=True)
+    return found.tolist(), place
+
+
 def _column(packed: list[bytes | None], dtype: str) -> NDArray[Any]:
     return np.frombuffer(b"".join(part or b"" for part in packed), dtype)
 
 
 def _marks(packed: bytes | None) -> Marks:
-    found = np.frombuffer(packed or b"", _MARK)
+    if packed is None:
+        return _NO_MARKS
+    found = np.frombuffer(packed, _MARK)
     starts, stops = (found[name].astype(np.int64) for name in ("start", "stop"))
     return Marks(found["device_id"].astype(np.int32), _since_1970(starts), _since_1970(stops))
 
