@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from iotflow_server.api.wire_fields import (
     write_short,
     write_value,
 )
+from iotflow_server.api.wire_table import DIGITS, LONGEST, MessageTable, Strings, split_moments
 from iotflow_server.query.aggregate_rows import AggregateRows, AggregateTable, joined
 from iotflow_server.query.cells import Cells
 from iotflow_server.query.results import AggregateRow
@@ -34,6 +36,9 @@ from iotflow_server.stores.batch import Kind, Rows
 from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
+#: Series whose bytes are remembered, some 150 bytes each.
+_SERIES: Final = 16_384
+_NUMERIC: Final = int(Kind.NUMERIC)
 #: Written at once, to bound what that takes beside the answer itself.
 _ROWS: Final = 32_768
 #: Fewer are encoded at once, sooner than a thread takes them over.
@@ -42,6 +47,10 @@ _DEVICE_TAG: Final = bytes([AggregateRowMessage.DEVICE_ID_FIELD_NUMBER << 3])
 _START_TAG: Final = AggregateRowMessage.WINDOW_START_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _END_TAG: Final = AggregateRowMessage.WINDOW_END_FIELD_NUMBER << 3 | LENGTH_DELIMITED
 _VALUES_TAG: Final = AggregateRowMessage.VALUES_FIELD_NUMBER << 3 | LENGTH_DELIMITED
+_ROW_TAG: Final = AggregateTelemetryResponse.ROWS_FIELD_NUMBER << 3 | LENGTH_DELIMITED
+#: The bounds of a window in whole seconds, and a value that is a double, each with zeros where it differs.
+_START, _END = (bytes([tag, 1 + DIGITS, 1 << 3]) + bytes(DIGITS) for tag in (_START_TAG, _END_TAG))
+_DOUBLE: Final = bytes([_VALUES_TAG, 9, Value.NUMERIC_FIELD_NUMBER << 3 | 1]) + bytes(8)
 _FILLED: Final = bytes([AggregateRowMessage.FILLED_FIELD_NUMBER << 3, 1])
 
 
@@ -91,6 +100,45 @@ class _Series:
 
 def _packed(rows: AggregateRows, series: _Series) -> bytes:
     """Rows of numbers."""
+    found = _doubles(rows)
+    return _numbers(rows, series) if found is None else found
+
+
+def _doubles(rows: AggregateRows) -> bytes | None:
+    """Rows of doubles as a table; None where they have something else, or moments that a table has no room for."""
+    begins, ends = split_moments(rows.begins), split_moments(rows.ends)
+    if begins is None or ends is None or begins[1] is not None or ends[1] is not None or rows.is_filled.any():
+        return None
+    if not all(map(_are_doubles, rows.columns)):
+        return None
+    first, last = int(rows.series_of[0]), int(rows.series_of[-1])
+    heads = Strings(list(map(_head, rows.keys[first : last + 1])))
+    body = bytes(heads.width) + _START + _END + _DOUBLE * len(rows.columns)
+    if len(body) > LONGEST:
+        return None
+    table = MessageTable(bytes([_ROW_TAG, len(body)]) + body, len(rows))
+    table.strings(2, heads, rows.series_of - first)
+    place = 2 + heads.width + len(_START)
+    table.seconds(place - DIGITS, begins[0])
+    place += len(_END)
+    table.seconds(place - DIGITS, ends[0])
+    for column in rows.columns:
+        place += len(_DOUBLE)
+        table.numbers(place - 8, column.values, "<f8")
+    return table.packed()
+
+
+def _are_doubles(cells: Cells) -> bool:
+    return cells.values.dtype == np.float64 and np.count_nonzero(cells.kinds == _NUMERIC) == len(cells)
+
+
+@lru_cache(_SERIES)
+def _head(series: SeriesKey) -> bytes:
+    """What a row of a series begins with."""
+    return AggregateRowMessage(device_id=series.device_id, measurement=series.measurement).SerializeToString()
+
+
+def _numbers(rows: AggregateRows, series: _Series) -> bytes:
     body = WireRows(len(rows))
     body.constant(_DEVICE_TAG)
     body.varint(series.device_ids[rows.series_of])

@@ -74,6 +74,32 @@ async def test_many_rows_are_all_there_in_order() -> None:
     assert [row.values[0].integer for row in written.rows] == list(range(10_000))
 
 
+@given(
+    st.integers(1, 3).flatmap(
+        lambda width: st.lists(
+            st.tuples(
+                st.integers(0, 2), st.integers(1 << 28, 1 << 34), st.lists(st.floats(), min_size=width, max_size=width)
+            ),
+            min_size=1,
+            max_size=20,
+        )
+    ),
+    st.lists(keys, min_size=3, max_size=3, unique=True),
+)
+async def test_doubles_by_the_hour_are_their_messages_too(
+    found: list[tuple[int, int, list[float]]], own: list[SeriesKey]
+) -> None:
+    begins = np.array([second * 1_000_000 for _, second, _ in found])
+    columns = tuple(
+        Cells.of_kind(Kind.NUMERIC, np.array(each)) for each in zip(*(values for *_, values in found), strict=True)
+    )
+    series_of, is_filled = np.array(sorted(series for series, *_ in found)), np.zeros(len(found), np.bool_)
+    rows = AggregateRows(sorted(own), series_of, begins, begins + 3_600_000_000, is_filled, columns)
+    written = await aggregate_bytes(AggregateTable((rows,), StoreName.POSTGRES))
+    expected = AggregateTelemetryResponse(rows=aggregate_messages(rows), served_by=Store.STORE_POSTGRES)
+    assert written == expected.SerializeToString()
+
+
 async def test_a_window_without_a_bound_has_none() -> None:
     found = AggregateTelemetryResponse.FromString(await aggregate_bytes(table([(Kind.INTEGER, 0)], MIN_TIMESTAMP)))
     (row,) = found.rows
