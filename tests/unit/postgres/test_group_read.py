@@ -42,9 +42,20 @@ def group(reads: Reads) -> GroupRead[int, int]:
 
 
 async def begun(group: GroupRead[int, int], *questions: int) -> list[asyncio.Task[int]]:
-    tasks = [asyncio.create_task(group.ask(question)) for question in questions]
-    await asyncio.sleep(0)
+    """Ask a question, and the others once it is read."""
+    tasks = []
+    for together in (questions[:1], questions[1:]):
+        tasks += [asyncio.create_task(group.ask(question)) for question in together]
+        # They ask, then the reading begins.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
     return tasks
+
+
+async def test_what_is_asked_at_once_goes_together(group: GroupRead[int, int], reads: Reads) -> None:
+    reads.may_answer.set()
+    assert await asyncio.gather(*map(group.ask, (1, 2, 3))) == [2, 4, 6]
+    assert reads.asked == [[1, 2, 3]]
 
 
 async def test_what_is_asked_while_others_are_answered_goes_together(group: GroupRead[int, int], reads: Reads) -> None:

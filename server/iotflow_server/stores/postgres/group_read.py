@@ -38,6 +38,7 @@ class GroupRead(Generic[Question, Answer]):
         self._read = read
         self._gathering: _Group[Question, Answer] = _Group()
         self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.Handle | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> Answer:
@@ -45,8 +46,10 @@ class GroupRead(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         group, done = self._gathering, loop.create_future()
         group.asked.append((question, done))
-        if not self._under_way or len(group.asked) == _MOST:
+        if len(group.asked) == _MOST:
             self._begin()
+        elif not self._under_way:
+            self._begin_soon(loop)
         elif self._timer is None:
             self._timer = loop.call_later(_GATHER_SECONDS, self._begin)
         try:
@@ -56,10 +59,16 @@ class GroupRead(Generic[Question, Answer]):
             raise
         return answer
 
+    def _begin_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin when all have asked whose calls the event loop has taken in at once."""
+        if self._soon is None:
+            self._soon = loop.call_soon(self._begin)
+
     def _begin(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for waiting in (self._timer, self._soon):
+            if waiting is not None:
+                waiting.cancel()
+        self._timer = self._soon = None
         group, self._gathering = self._gathering, _Group()
         if asked := [one for one in group.asked if not one[1].cancelled()]:
             group.task = asyncio.create_task(self._answer(asked), name="group-read")
@@ -69,7 +78,7 @@ class GroupRead(Generic[Question, Answer]):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         if self._gathering.asked and not self._under_way:
-            self._begin()
+            self._begin_soon(asyncio.get_running_loop())
 
     async def _answer(self, asked: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:
