@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from google.protobuf.message import Message
+
 from iotflow_server.api.ports import RegistryPort, ResultsPort
 from iotflow_server.api.wire import Response, WireResponse
 from iotflow_server.cache.results import Question
@@ -21,12 +23,14 @@ class KeptAnswers:
         self._registry = registry
 
     async def answer(
-        self, method: str, request: bytes, device_ids: Sequence[int], compute: Callable[[], Awaitable[Answer]]
+        self, method: str, request: Message, device_ids: Sequence[int], compute: Callable[[], Awaitable[Answer]]
     ) -> Response:
         """Return the answer to a request about devices, computed unless it is kept."""
         if self._results is None:
             return (await compute())[0]
-        question = self._question(method, request, device_ids)
+        # The same for the same request.
+        content = request.SerializeToString(deterministic=True)
+        question = self._question(method, content, device_ids)
         place = await self._results.look_up(question)
         if place is None:
             return (await compute())[0]
@@ -34,7 +38,7 @@ class KeptAnswers:
             return WireResponse(place.kept)
         answer, served_by = await compute()
         # The owners are in the answer; a change of them is no change of points.
-        if served_by is StoreName.POSTGRES and question == self._question(method, request, device_ids):
+        if served_by is StoreName.POSTGRES and question == self._question(method, content, device_ids):
             await place.keep(answer.SerializeToString())
         return answer
 

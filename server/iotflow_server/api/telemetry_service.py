@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from google.protobuf.message import Message
-
 from iotflow.telemetry.v1 import telemetry_service_pb2 as pb
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import TelemetryServiceServicer
 from iotflow_server.api import encode
@@ -134,7 +132,7 @@ class TelemetryService(TelemetryServiceServicer):
             table = await self._queries.aggregate(selection, query)
             return WireResponse(await aggregate_bytes(table)), table.served_by
 
-        return await self._kept.answer("AggregateTelemetry", _same_bytes(request), selection.device_ids, compute)
+        return await self._kept.answer("AggregateTelemetry", request, selection.device_ids, compute)
 
     async def GetLatestTelemetry(self, request: pb.GetLatestTelemetryRequest, context: Any) -> Any:
         """Return the latest point of each series; an answer that was kept, or has many, is bytes."""
@@ -144,7 +142,7 @@ class TelemetryService(TelemetryServiceServicer):
             latest = await self._queries.latest(selection)
             return encode.latest_response(latest, self._registry), latest.served_by
 
-        return await self._kept.answer("GetLatestTelemetry", _same_bytes(request), selection.device_ids, compute)
+        return await self._kept.answer("GetLatestTelemetry", request, selection.device_ids, compute)
 
     async def DeleteTelemetry(self, request: pb.DeleteTelemetryRequest, context: Any) -> pb.DeleteTelemetryResponse:
         """Delete points of one device."""
@@ -170,8 +168,3 @@ class TelemetryService(TelemetryServiceServicer):
         if (downsampling := downsampling_of(request)) is None:
             return self._queries.stream(selection, descending=descending, quality=quality, max_timestamps=limit)
         return self._queries.downsample(selection, downsampling, descending=descending, quality=quality)
-
-
-def _same_bytes(request: Message) -> bytes:
-    """The same for the same request."""
-    return request.SerializeToString(deterministic=True)
