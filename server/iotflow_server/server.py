@@ -13,7 +13,6 @@ from grpc_reflection.v1alpha import reflection
 from iotflow.telemetry.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from iotflow.telemetry.v1.migration_service_pb2_grpc import add_MigrationServiceServicer_to_server
 from iotflow.telemetry.v1.telemetry_service_pb2_grpc import add_TelemetryServiceServicer_to_server
-from iotflow_server.address import AddressError
 from iotflow_server.api.access_service import AccessService
 from iotflow_server.api.decoded import DecodingRules
 from iotflow_server.api.edge import Edge
@@ -34,6 +33,7 @@ from iotflow_server.api.stream_requests import StreamRequests
 from iotflow_server.api.telemetry_service import TelemetryService
 from iotflow_server.api.writes import Writes
 from iotflow_server.config import Settings
+from iotflow_server.listeners import Listeners
 from iotflow_server.observability.calls import CallObserver
 from iotflow_server.observability.exporter import MetricsExporter, exporter_on
 from iotflow_server.observability.metrics import Metrics
@@ -79,7 +79,7 @@ class TelemetryServer:
         self.health = Health(ping_primary)
         self._exporter: MetricsExporter | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._server: grpc.aio.Server | None = None
+        self._listeners: Listeners | None = None
         parsers = {_WRITE_STREAM: StreamRequests(PlainRules(settings.max_text_bytes)).parse}
         patience = {_WRITE_STREAM: settings.unread_acknowledgement_seconds}
         self._edge = Edge(CallObserver(metrics), settings.max_message_bytes, parsers, patience)
@@ -103,10 +103,10 @@ class TelemetryServer:
         """
         self._exporter = exporter_on(self._settings.metrics_listen, self._metrics.registry)
         try:
-            self._server = self._built()
-            self.port = _bind(self._server, self._settings.listen)
+            listeners = self._listeners = Listeners(self._built, shares_port=self._shares_port)
+            self.port = listeners.bind(self._settings.listen)
             await self.health.start()
-            await self._server.start()
+            await listeners.start()
         except BaseException:
             await self._close_exporter()
             raise
@@ -119,25 +119,25 @@ class TelemetryServer:
         Calls still under way after ``grace`` seconds (``settings.drain_seconds`` if None) are cancelled; writes
         that have begun are finished all the same.
         """
-        server, self._server = self._server, None
-        if server is None:
+        listeners, self._listeners = self._listeners, None
+        if listeners is None:
             return
         _log.info("draining", action="draining")
         await self._stop_watching()
         await self.health.stop()
         self._telemetry.drain()
         self._migration.drain()
-        await self._finish_calls(server, self._settings.drain_seconds if grace is None else grace)
+        await self._finish_calls(listeners, self._settings.drain_seconds if grace is None else grace)
         await self._close_exporter()
         _log.info("stopped", action="stopped")
 
-    async def _finish_calls(self, server: grpc.aio.Server, grace: float) -> None:
-        stopping = asyncio.create_task(server.stop(grace))
+    async def _finish_calls(self, listeners: Listeners, grace: float) -> None:
+        stopping = asyncio.create_task(listeners.stop(grace))
         idle = asyncio.create_task(self._edge.idle())
         await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
         # Watches of health and open reflection calls never end by themselves: they are not waited for, but for
         # the moment that the last answers need to leave the machine.
-        await server.stop(min(grace, _LINGER_SECONDS))
+        await listeners.stop(min(grace, _LINGER_SECONDS))
         await asyncio.gather(stopping, idle)
 
     async def _stop_watching(self) -> None:
@@ -151,8 +151,8 @@ class TelemetryServer:
             await asyncio.to_thread(self._exporter.close)
             self._exporter = None
 
-    def _built(self) -> grpc.aio.Server:
-        server = grpc.aio.server(options=_options(self._settings, self._shares_port))
+    def _built(self, may_share: bool) -> grpc.aio.Server:
+        server = grpc.aio.server(options=_options(self._settings, may_share))
         server.add_generic_rpc_handlers((self._edge,))
         health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, server)
         names = (TELEMETRY, *OTHERS, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -160,14 +160,13 @@ class TelemetryServer:
         return server
 
 
-def _options(settings: Settings, shares_port: bool) -> list[tuple[str, int]]:
+def _options(settings: Settings, may_share: bool) -> list[tuple[str, int]]:
     return [
         # The edge answers a message over the limit by itself, with a status that names it; gRPC only stops what
         # is far beyond.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
         ("grpc.max_send_message_length", -1),
-        # A second server on one port is a mistake, and should hear so; workers have a parent that sees to it.
-        ("grpc.so_reuseport", int(shares_port)),
+        ("grpc.so_reuseport", int(may_share)),
         ("grpc.max_concurrent_streams", 10_000),
         # Connections whose other end is gone without a word are closed after both of these; by its own default gRPC
         # would wait a minute more for the answer to any ping that it has sent before.
@@ -178,10 +177,3 @@ def _options(settings: Settings, shares_port: bool) -> list[tuple[str, int]]:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ]
-
-
-def _bind(server: grpc.aio.Server, listen: str) -> int:
-    try:
-        return server.add_insecure_port(listen)
-    except RuntimeError as error:
-        raise AddressError.of_service(listen) from error

@@ -19,12 +19,12 @@ from iotflow_server.migration.position import PositionFile
 from iotflow_server.migration.postgres_fleet import PostgresFleet
 from iotflow_server.observability.exporter import exporter_on
 from iotflow_server.observability.shared_metrics import SharedMetrics
+from iotflow_server.shared_address import reserved
 from iotflow_server.stores.errors import StoreUnavailableError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.postgres.store import PostgresStore
 from iotflow_server.workers.folders import metrics_folder, worker_folder
 from iotflow_server.workers.process import WorkerPlan
-from iotflow_server.workers.shared_address import reserved
 from iotflow_server.workers.supervisor import Supervisor
 
 _log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ import pytest
 from tests.unit.project.tree import SERVER
 
 PACKAGE = SERVER / "iotflow_server"
-LEAVES = {"address", "config", "observability"}
+LEAVES = {"address", "config", "observability", "shared_address"}
 #: What each part may import beside itself and the leaves, and the single modules that some may have of a higher part.
 ALLOWED: dict[str, set[str]] = {
     "stores": set(),
@@ -27,11 +27,13 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"routing.phase"},
     "observability": {"stores.name", "stores.permission", "routing.phase"},
     "address": set(),
+    "shared_address": set(),
+    "listeners": set(),
     "settings_table": set(),
     "cache": set(),
     "shadow": {"query", "stores"},
     "api": {"access", "cache", "ingest", "local", "migration", "query", "routing", "shadow", "stores"},
-    "server": {"access", "api", "cache", "ingest", "migration", "query", "routing", "stores"},
+    "server": {"access", "api", "cache", "ingest", "listeners", "migration", "query", "routing", "stores"},
     "composition": {
         "access",
         "api",

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from iotflow_server.address import AddressError
-from iotflow_server.workers.shared_address import reserved
+from iotflow_server.shared_address import reserved
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::]"])
