@@ -22,6 +22,7 @@ _FILES: Final = (
     "aggregates",
     "query_under_ingest",
     "stream_export",
+    "query_cancelled",
     "backfill",
     "verify",
 )
