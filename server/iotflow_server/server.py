@@ -108,6 +108,9 @@ class TelemetryServer:
             await self.health.start()
             await listeners.start()
         except BaseException:
+            if self._listeners is not None:
+                await self._listeners.stop(0)
+                self._listeners = None
             await self._close_exporter()
             raise
         self._watcher = asyncio.create_task(self.health.watch(), name="health")

@@ -24,6 +24,8 @@ _KINDS: Final = {
 #: Begun anew beyond so many.
 _MOST: Final = 100_000
 _MOST_SHAPES: Final = 10_000
+#: Batches of more series are not remembered: many of them would take more memory than all that is under way may.
+_MOST_SERIES: Final = 256
 
 #: Series, and where the values are numbers, the bytes of one.
 Head = tuple[Series, int]
@@ -89,7 +91,11 @@ class Shapes:
     def _learn(self, series: tuple[Series, ...]) -> tuple[Series, ...]:
         if len({name for name, _ in series}) < len(series):
             raise UnusualError
-        if len(self._known) == _MOST_SHAPES:
-            self._known.clear()
-        self._known[series] = series
+        if len(series) <= _MOST_SERIES:
+            if len(self._known) == _MOST_SHAPES:
+                self._known.clear()
+            self._known[series] = series
         return series
+
+    def __len__(self) -> int:
+        return len(self._known)

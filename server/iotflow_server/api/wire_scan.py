@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 _MORE: Final = 0x80
+#: Of the largest number.
+_BITS: Final = 64
 
 
 class UnusualError(Exception):
@@ -22,6 +24,9 @@ def varint(raw: bytes, at: int) -> tuple[int, int]:
         byte = raw[at]
         value |= (byte & 0x7F) << shift
         if byte < _MORE:
+            if value >> _BITS:
+                # Protobuf's parser cuts it off.
+                raise UnusualError
             return value, at + 1
     raise UnusualError
 

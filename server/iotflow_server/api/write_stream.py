@@ -111,6 +111,11 @@ class WriteStream:
         self._sequence = 0
         self._writer: StreamWriter | None = None
 
+    @property
+    def holds_messages(self) -> bool:
+        """Whether there are messages that were read and neither acknowledged nor given up."""
+        return bool(self._messages)
+
     def drain(self) -> None:
         """Read no more; what was read is finished and acknowledged."""
         self._is_draining = True
@@ -128,6 +133,7 @@ class WriteStream:
         :raises StoreUnavailableError: what follows the last acknowledgement was not stored, or not for certain.
         """
         reader = self._reader = asyncio.create_task(self._read(requests), name="stream-reader")
+        reader.add_done_callback(self._reading_ended)
         if self._is_draining:
             self.drain()
         try:
@@ -145,14 +151,17 @@ class WriteStream:
                 self._timer.cancel()
             # What was not acknowledged will be sent again.
             self._writes.withdraw([message.pending for message in self._messages])
+            # An error holds on to where it was raised, and so to this, until Python looks for garbage.
+            self._messages.clear()
 
     async def _read(self, requests: AsyncIterator[StreamRequest]) -> None:
-        try:
-            async for request in requests:
-                await self._accept(request)
-        finally:
-            self._has_read_all = True
-            self._due.set()
+        async for request in requests:
+            await self._accept(request)
+
+    def _reading_ended(self, _: object) -> None:
+        """Also where it was cancelled before it began, and ran no line of its own."""
+        self._has_read_all = True
+        self._due.set()
 
     async def _accept(self, request: StreamRequest) -> None:
         # Most messages wait for nothing, and a coroutine for each step would cost as much as the steps.

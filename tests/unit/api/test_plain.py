@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest
 from iotflow.telemetry.v1.value_pb2 import Column as ColumnMessage
 from iotflow.telemetry.v1.value_pb2 import ColumnBatch, TelemetryRecord, Value
+from iotflow_server.api.column_heads import Shapes
 from iotflow_server.api.decode_columns import DecodedColumns
 from iotflow_server.api.decode_records import DecodedRecords
 from iotflow_server.api.decoded import DecodingRules
@@ -22,7 +23,8 @@ from iotflow_server.api.messages import PlainColumnsMessage
 from iotflow_server.api.plain_columns import PlainRules
 from iotflow_server.api.plain_records import PlainRecords
 from iotflow_server.api.stream_requests import StreamRequest, StreamRequests
-from iotflow_server.stores.batch import Batch
+from iotflow_server.api.wire_scan import UnusualError
+from iotflow_server.stores.batch import Batch, Kind
 from iotflow_server.stores.frame_builder import FrameBuilder
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP
 
@@ -196,3 +198,25 @@ def test_what_fleets_send_is_plain(rows: int, missing: list[int]) -> None:
     request = parsed(sent.SerializeToString())
     # A column without values is not.
     assert is_alike(request, sent, 1) == isinstance(request.message, PlainColumnsMessage) == (rows > len(missing))
+
+
+@pytest.mark.parametrize("last", [1, 2, 0x7F])
+def test_numbers_of_more_than_64_bits_are_cut_as_protobuf_does(last: int) -> None:
+    number = b"\xff" * 9 + bytes([last])
+    batch = b"\x08\x01\x1a\x10" + bytes(7) + b"\x01" + bytes(7) + b"\x02"
+    column = b"\x0a\x01a\x12\x08" + bytes(8) + b"\x3a\x0a" + number
+    batch += b"\x22" + bytes([len(column)]) + column
+    raw = b"\x08" + number + b"\x12" + bytes([len(batch)]) + batch
+    sent = WriteTelemetryStreamRequest.FromString(raw)
+    assert parsed(raw).sequence == sent.sequence
+
+
+def test_what_is_remembered_of_messages_is_bounded() -> None:
+    shapes = Shapes()
+    few = [(f"s{number}", Kind.NUMERIC) for number in range(256)]
+    assert shapes.of(few) is shapes.of(list(few))
+    many = [*few, ("s256", Kind.NUMERIC)]
+    assert shapes.of(many) == tuple(many)
+    assert len(shapes) == 1
+    with pytest.raises(UnusualError):
+        shapes.of([*many, many[0]])

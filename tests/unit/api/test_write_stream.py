@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -8,6 +9,13 @@ import pytest
 
 from iotflow.telemetry.v1.telemetry_service_pb2 import WriteTelemetryStreamRequest, WriteTelemetryStreamResponse
 from iotflow.telemetry.v1.value_pb2 import Column, ColumnBatch
+from iotflow_server.api.decoded import DecodingRules
+from iotflow_server.api.plain_columns import PlainRules
+from iotflow_server.api.stream_requests import StreamRequest, StreamRequests
+from iotflow_server.api.write_stream import WriteStream
+from iotflow_server.api.writes import Writes
+from iotflow_server.ingest.errors import DrainingError
+from iotflow_server.observability.metrics import Metrics
 from iotflow_server.stores.errors import StoreUnavailableError, WriterSupersededError
 from iotflow_server.stores.name import StoreName
 from iotflow_server.stores.stream_writer import StreamWriter
@@ -284,3 +292,32 @@ async def test_a_message_of_too_many_values_is_told_the_limit() -> None:
         assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
         assert "batches" in failure.message
         assert "IOTFLOW_MAX_MESSAGE_POINTS" in failure.message
+
+
+async def test_a_stream_that_is_drained_before_it_has_read_anything_ends() -> None:
+    async def requests() -> AsyncIterator[StreamRequest]:
+        await asyncio.Event().wait()
+        raise AssertionError
+        yield
+
+    async with running() as edge:
+        writes = Writes(edge.ingest, edge.registry, Metrics(), DecodingRules(1, 100))
+        stream = WriteStream(writes, 1 << 20, 100)
+        stream.drain()
+        async with asyncio.timeout(10):
+            with pytest.raises(DrainingError):
+                await anext(stream.responses(requests()))
+
+
+async def test_a_stream_that_has_failed_holds_no_messages() -> None:
+    async def requests() -> AsyncIterator[StreamRequest]:
+        for sequence in range(1, 9):
+            yield StreamRequests(PlainRules(100)).parse(message(sequence).SerializeToString())
+
+    async with running() as edge:
+        edge.ingest.failure = StoreUnavailableError(StoreName.POSTGRES, "away")
+        writes = Writes(edge.ingest, edge.registry, Metrics(), DecodingRules(1, 100))
+        stream = WriteStream(writes, 1 << 20, 100)
+        with pytest.raises(StoreUnavailableError):
+            await anext(stream.responses(requests()))
+        assert not stream.holds_messages
