@@ -51,8 +51,9 @@ class Listeners:
 
     async def stop(self, grace: float) -> None:
         """Take no new calls, and return once those under way have ended, after so many seconds by being cancelled."""
-        await asyncio.gather(*(server.stop(grace) for server in self._servers))
+        # A successor may have the port as soon as these do not listen any more.
         self._reservation.close()
+        await asyncio.gather(*(server.stop(grace) for server in self._servers))
 
     def _add(self, address: str, *, may_share: bool) -> int:
         server = self._build(may_share)
