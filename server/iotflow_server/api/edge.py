@@ -116,7 +116,7 @@ class Edge(grpc.GenericRpcHandler):
             observed = self._begun(context, method)
             try:
                 # Closed here and now when the call is cancelled, not whenever the generator is collected.
-                async with aclosing(behaviour(raw, context)) as responses:  # type: ignore[type-var]
+                async with aclosing(behaviour(raw, context)) as responses:  # type: ignore[type-var]  # it is a generator
                     async for response in responses:
                         await _send(context, response, patience)
             except BaseException as error:

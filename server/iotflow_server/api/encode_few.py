@@ -26,14 +26,7 @@ _numeric_bytes: Final = struct.Struct("<3sd").pack
 def few_points_bytes(points: Points, owner: Owner, field: int) -> bytes:
     """Points without metadata as the repeated ``field`` of a message."""
     tag, series, found = bytes([field << 3 | LENGTH_DELIMITED]), points.series, list[bytes]()
-    rows = zip(
-        points.series_of.tolist(),
-        points.timestamps.tolist(),
-        points.kinds.tolist(),
-        points.values.tolist(),
-        strict=True,
-    )
-    for index, timestamp, kind, value in rows:
+    for index, timestamp, kind, value in points.each():
         key = series[index]
         head, tail = head_of(key), tail_of(owner(key.device_id))
         middle = _numeric_bytes(VALUE_HEAD, value) if kind == _NUMERIC else _value(kind, value)

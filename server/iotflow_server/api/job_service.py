@@ -61,7 +61,7 @@ class JobCalls(MigrationServiceServicer):
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Any) -> AsyncIterator[pb.WatchJobResponse]:
         """Return a job whenever it changes, until it has ended or the server drains."""
-        async with aclosing(self._jobs.watch(request.job_id)) as jobs:  # type: ignore[type-var]
+        async with aclosing(self._jobs.watch(request.job_id)) as jobs:  # type: ignore[type-var]  # it is a generator
             async for job in until_drained(jobs, self._drained):
                 yield pb.WatchJobResponse(job=job_message(job))
 

@@ -52,7 +52,7 @@ class MigrationService(JobCalls, ComparisonCalls):
         if not MIN_EVERY_SECONDS <= every <= MAX_EVERY_SECONDS:
             span = f"{MIN_EVERY_SECONDS:g} to {MAX_EVERY_SECONDS:g} seconds, or 0 for {_EVERY_SECONDS:g}"
             raise InvalidRequestError(("every_seconds", f"{every:g} is not within {span}"))
-        async with aclosing(self._looks.watch(gist_of, every)) as looks:  # type: ignore[type-var]
+        async with aclosing(self._looks.watch(gist_of, every)) as looks:  # type: ignore[type-var]  # it is a generator
             async for migration in until_drained(looks, self._drained):
                 yield pb.WatchMigrationResponse(migration=migration)
 

@@ -85,4 +85,5 @@ def _many(sent: Packed, count: int, precision_us: int, end: int) -> Sequence[int
     starts_in_range = many[0] >= MIN_TIMESTAMP
     if precision_us > 1:
         many = many - many % precision_us
-    return many if starts_in_range and many[-1] < end and (many[1:] > many[:-1]).all() else None  # type: ignore[return-value]
+    is_plain = starts_in_range and many[-1] < end and (many[1:] > many[:-1]).all()
+    return many if is_plain else None  # type: ignore[return-value]  # an array is a sequence to us

@@ -16,7 +16,7 @@ class _MethodsToo:
     def __getattr__(self, name: str) -> Any:
         return getattr(_POOL, name)
 
-    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802  # the base class's name
         try:
             return _POOL.FindFileContainingSymbol(symbol)
         except KeyError:

@@ -21,7 +21,7 @@ _MORE: Final = 0x80
 class Response(Protocol):
     """What a call is answered with: a message, or its bytes."""
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:  # noqa: N802  # protobuf's name
         """The message in the wire format."""
 
 
@@ -31,7 +31,7 @@ class WireResponse:
 
     data: bytes
 
-    def SerializeToString(self) -> bytes:  # noqa: N802
+    def SerializeToString(self) -> bytes:  # noqa: N802  # protobuf's name
         """The bytes."""
         return self.data
 

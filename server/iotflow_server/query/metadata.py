@@ -27,14 +27,7 @@ class RecordFacts:
         """Take the points of metadata series."""
         self._metadata: dict[Record, dict[str, tuple[Kind, Scalar]]] = {}
         self._quality: dict[Record, int] = {}
-        each = zip(
-            points.series_of.tolist(),
-            points.timestamps.tolist(),
-            points.kinds.tolist(),
-            points.values.tolist(),
-            strict=True,
-        )
-        for series, timestamp, kind, value in each:
+        for series, timestamp, kind, value in points.each():
             device_id, name = points.series[series]
             self._take((device_id, timestamp), name, Kind(kind), value)
 

@@ -71,6 +71,12 @@ class Points(Sequence[Batch]):
         """How many points there are."""
         return len(self.values)
 
+    def each(self) -> Iterator[tuple[int, int, int, Scalar]]:
+        """Of each point the index of its series, its timestamp, the number of its kind, and its value."""
+        return zip(
+            self.series_of.tolist(), self.timestamps.tolist(), self.kinds.tolist(), self.values.tolist(), strict=True
+        )
+
     @property
     def device_ids(self) -> NDArray[np.int32]:
         """The device of each point."""

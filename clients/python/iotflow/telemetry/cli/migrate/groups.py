@@ -27,7 +27,7 @@ def grouped(command: Command) -> Command:
         command(**made, **given)
 
     parameters = list(_parameters(command, hints, groups))
-    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     # Else the signature of what is wrapped would be looked at.
     del run.__wrapped__

@@ -82,9 +82,9 @@ class _Move:
     async def _move(self, service: Migrations, phase: Any) -> pb.Migration:
         if self._step > 0:
             request = pb.AdvancePhaseRequest(expected_phase=phase, **self._request)
-            return (await service.call("AdvancePhase", request)).migration  # type: ignore[no-any-return]
+            return (await service.call("AdvancePhase", request)).migration  # type: ignore[no-any-return]  # by name
         back = pb.RollBackPhaseRequest(expected_phase=phase, **self._request)
-        return (await service.call("RollBackPhase", back)).migration  # type: ignore[no-any-return]
+        return (await service.call("RollBackPhase", back)).migration  # type: ignore[no-any-return]  # by name
 
     def _target(self, migration: pb.Migration) -> tuple[str, str]:
         phase = phase_word(migration.phase)
