@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from iotflow_server.local.held_port import HeldPort
+
 
 class RedisServer:
     """Debian's package redis-server on a free port of 127.0.0.1; port and folder stay the same over restarts."""
@@ -20,9 +22,8 @@ class RedisServer:
         binary = shutil.which("redis-server")
         if binary is None:
             pytest.fail("redis-server is required: apt-get install redis-server", pytrace=False)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self._held = HeldPort()
+        self.port = self._held.number
         self._command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
         self._process: subprocess.Popen[bytes] | None = None
 

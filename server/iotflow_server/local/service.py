@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Final
 
 import grpc
 from grpc_health.v1 import health_pb2
+
+from iotflow_server.local.held_port import HeldPort
 
 _PROBE_SECONDS: Final = 0.05
 #: A channel that was refused tries again soon: by itself it waits for seconds, and longer each time.
@@ -29,8 +30,8 @@ class ServiceProcess:
     def __init__(self, data_dir: Path, environment: Mapping[str, str], python: str = sys.executable) -> None:
         """``environment`` are settings beside those given here; ``python`` is that of the server's environment."""
         self._python = python
-        self.address = f"127.0.0.1:{_free_port()}"
-        self.metrics_address = f"127.0.0.1:{_free_port()}"
+        self._ports = HeldPort(), HeldPort()
+        self.address, self.metrics_address = (port.address for port in self._ports)
         self.log = data_dir / "service.log"
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("IOTFLOW_", "IOTDB_"))},
@@ -120,9 +121,3 @@ def _serves(channel: grpc.Channel) -> bool:
     except grpc.RpcError:
         return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

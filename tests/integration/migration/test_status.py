@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from iotflow.telemetry.v1 import migration_service_pb2 as pb
 from iotflow.telemetry.v1.value_pb2 import STORE_IOTDB, STORE_POSTGRES
 from iotflow_server.config import IotdbSettings
+from iotflow_server.local.held_port import HeldPort
 from iotflow_server.stores.postgres.store import PostgresStore
 from tests.support.service import Caller, record, service, settings_of
 from tests.support.waiting import until_told
@@ -22,12 +22,14 @@ BASE = 1_700_000_000_000
 
 
 @pytest.fixture
-def away() -> IotdbSettings:
+def held_port() -> HeldPort:
+    return HeldPort()
+
+
+@pytest.fixture
+def away(held_port: HeldPort) -> IotdbSettings:
     """An IoTDB that nobody runs."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    return IotdbSettings(host="127.0.0.1", port=port)
+    return IotdbSettings(host="127.0.0.1", port=held_port.number)
 
 
 @pytest.fixture
