@@ -95,10 +95,11 @@ class Filters:
         if len(device_ids) > self._max_devices:
             limit = f"at most {self._max_devices} (IOTFLOW_MAX_DEVICES_PER_QUERY)"
             raise InvalidRequestError((path, f"{len(device_ids)} devices are named; {limit} may be"))
-        for index, device_id in enumerate(device_ids):
-            if device_id < 1:
-                raise InvalidRequestError((item(path, index), DEVICE_ID_FAULT))
-        return tuple(dict.fromkeys(device_ids))
+        named = tuple(dict.fromkeys(device_ids))
+        if min(named) < 1:
+            index = next(index for index, device_id in enumerate(device_ids) if device_id < 1)
+            raise InvalidRequestError((item(path, index), DEVICE_ID_FAULT))
+        return named
 
 
 def measurements(names: Sequence[str], path: str) -> tuple[str, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,9 @@ _LOW_HALF: Final = np.uint64(0xFFFF_FFFF)
 _MOST_BITS: Final = 126
 #: Below it doubles lose digits.
 _LEAST_NORMAL: Final = 2.0**-1021
+_GREATEST: Final = sys.float_info.max
+#: Whole numbers below it are doubles.
+_MOST_HIGH: Final = 1 << 53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +50,12 @@ class BoundedSums:
 
     def over(self, divisors: NDArray[Any]) -> Floats:
         """Each sum divided by a positive integer of its own, below 2**53, rounded once."""
-        is_negative = self.high < 0
-        high, low = _magnitudes(self.high, self.low)
-        found, is_sure = quotients(*_as_doubles(high, low), divisors.astype(np.float64))
+        found, is_sure = quotients(*_as_doubles(self.high, self.low), divisors.astype(np.float64))
         with np.errstate(over="ignore", under="ignore"):
-            scaled = np.ldexp(np.where(is_negative, -found, found), self.exponents)
-        is_sure &= ((np.abs(scaled) >= _LEAST_NORMAL) & np.isfinite(scaled)) | (found == 0)
+            scaled = np.ldexp(found, self.exponents)
+        size = np.abs(scaled)
+        is_sure &= ((size >= _LEAST_NORMAL) & (size <= _GREATEST)) | (found == 0)
+        is_sure &= np.abs(self.high) < _MOST_HIGH
         doubtful = np.flatnonzero(~is_sure)
         if len(doubtful):
             scaled[doubtful] = self.chosen(doubtful).exactly().over(divisors[doubtful])
@@ -97,20 +101,11 @@ def _joined_exactly(parts: Sequence[ExactSums]) -> ExactSums:
     return ExactSums([total for part in parts for total in part.at(exponent)], exponent)
 
 
-def _magnitudes(high: Integers, low: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    is_negative = high < 0
-    turned = ~high + (low == 0)
-    return np.where(is_negative, turned, high).astype(np.uint64), np.where(is_negative, ~low + np.uint64(1), low)
-
-
-def _as_doubles(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> tuple[Floats, Floats]:
-    """Magnitudes as sums of two doubles, the second one no more than half of the last digit of the first."""
-    quarters = [(word >> _HALF, word & _LOW_HALF) for word in (high, low)]
-    (top, top_rest), (end, end_rest) = (
-        sum_of(upper.astype(np.float64) * 2.0**32, lower.astype(np.float64)) for upper, lower in quarters
-    )
-    total, rest = sum_of(top * 2.0**_WORD, end)
-    return sum_of(total, rest + (top_rest * 2.0**_WORD + end_rest))
+def _as_doubles(high: Integers, low: NDArray[np.uint64]) -> tuple[Floats, Floats]:
+    """Numbers as sums of two doubles but for 2**-106 of each, the second one no more than half of the last digit of the
+    first. ``high`` is to be less than :data:`_MOST_HIGH` either way."""
+    total, rest = sum_of(high.astype(np.float64) * 2.0**_WORD, (low >> _HALF).astype(np.float64) * 2.0**32)
+    return sum_of(total, rest + (low & _LOW_HALF).astype(np.float64))
 
 
 def _bits(high: Integers, low: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -67,8 +67,7 @@ class CalendarWindows:
         """Microseconds of a day."""
         return _DAY_US
 
-    @property
-    def is_of_days(self) -> bool:
+    def keeps_whole(self, unit: int) -> bool:
         """Whether midnight is that of UTC."""
         return self.zone.key == "UTC"
 

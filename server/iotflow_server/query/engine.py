@@ -22,6 +22,7 @@ from iotflow_server.query.rolled import RolledAggregation
 from iotflow_server.query.rows import measured_rows
 from iotflow_server.query.timestamp_limit import first_rows
 from iotflow_server.query.tokens import decode_token, encode_token, query_digest
+from iotflow_server.query.turns import Turns
 from iotflow_server.query.windows import Windowing
 from iotflow_server.stores.batch import Batch
 from iotflow_server.stores.closing import closing
@@ -51,6 +52,7 @@ class QueryEngine:
         self._max_page_bytes = max_page_bytes
         self._max_aggregate_points = max_aggregate_points
         self._max_aggregate_rows = max_aggregate_rows
+        self._turns = Turns()
 
     async def page(
         self,
@@ -141,7 +143,7 @@ class QueryEngine:
         aggregator = Aggregator(query, selection.time_range, **limits)
         selection = _scoped(selection, Scope.DATA)
         if store.rollups is not None and (figures := _figures_for(query, aggregator.windowing)):
-            rolled = RolledAggregation(store, store.rollups, aggregator, query.wanted, figures)
+            rolled = RolledAggregation(store, store.rollups, aggregator, query.wanted, figures, self._turns)
             return AggregateTable(tuple(await rolled.rows(selection)), store.name)
         scope = Scope.DATA if query.quality is None else Scope.BOTH
         async with closing(store.scan(_scoped(selection, scope))) as batches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,8 @@ class Gaps:
 
     def leave(self, times: Timestamps) -> NDArray[np.bool_]:
         """Whether each part that begins at some time lies within the range and outside the gaps."""
+        if not self.ranges:
+            return (times >= self.time_range.start) & (times < self.time_range.end)
         starts = np.array([one.start for one in self.ranges], np.int64)
         ends = np.array([self.time_range.start, *(one.end for one in self.ranges)], np.int64)
         is_open = times >= ends[np.searchsorted(starts, times, side="right")]
@@ -60,23 +62,34 @@ def _joined(found: Sequence[tuple[int, int]], within: TimeRange) -> tuple[TimeRa
     return tuple(TimeRange(*each) for each in joined)
 
 
-def gaps_by_device(devices: Iterable[int], time_range: TimeRange, rolled: RolledSeries) -> dict[int, Gaps]:
-    """The gaps of each device."""
-    marks, until, unit = rolled.marks, rolled.until, rolled.unit
-    own: dict[int, list[tuple[int, int]]] = {}
-    for device_id, start, stop in zip(
-        marks.device_ids.tolist(), marks.starts.tolist(), marks.stops.tolist(), strict=True
-    ):
-        own.setdefault(device_id, []).append((start, stop))
-    shared = own.get(0, [])
-    same = Gaps.of(time_range, until, shared, unit)
-    return {
-        device_id: Gaps.of(time_range, until, shared + own[device_id], unit) if device_id in own else same
-        for device_id in devices
-    }
+@dataclass(frozen=True, slots=True)
+class DeviceGaps:
+    """The gaps of devices: ``own`` those of devices that have marks, ``shared`` those of all others."""
+
+    shared: Gaps
+    own: Mapping[int, Gaps]
+
+    @classmethod
+    def of(cls, time_range: TimeRange, rolled: RolledSeries) -> DeviceGaps:
+        """What the figures of some series leave open."""
+        marks, until, unit = rolled.marks, rolled.until, rolled.unit
+        found: dict[int, list[tuple[int, int]]] = {}
+        for device_id, start, stop in zip(
+            marks.device_ids.tolist(), marks.starts.tolist(), marks.stops.tolist(), strict=True
+        ):
+            found.setdefault(device_id, []).append((start, stop))
+        shared = found.pop(0, [])
+        own = {device_id: Gaps.of(time_range, until, shared + each, unit) for device_id, each in found.items()}
+        return cls(Gaps.of(time_range, until, shared, unit), own)
+
+    def of_device(self, device_id: int) -> Gaps:
+        """Those of a device."""
+        return self.own.get(device_id, self.shared)
 
 
 def torn_hours(hours: Timestamps, windowing: Windowing) -> Timestamps:
     """Those of some hours that do not lie in one window."""
+    if windowing.keeps_whole(HOUR):
+        return hours[:0]
     _, ends = windowing.around(hours)
     return hours[ends < hours + HOUR]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from iotflow_server.query.errors import QueryTooLargeError
 from iotflow_server.stores.batch import Timestamps
-from iotflow_server.stores.rollups import DAY
 from iotflow_server.stores.selection import MAX_TIMESTAMP, MIN_TIMESTAMP, TimeRange
 
 #: First moment and end; None where there is none, or it lies outside the years 1 to 9999.
@@ -39,9 +38,8 @@ class Windowing(Protocol):
     def least_length(self) -> int:
         """Microseconds that hardly a window lasts less than."""
 
-    @property
-    def is_of_days(self) -> bool:
-        """Whether no window but the first and the last begins or ends within a day in UTC."""
+    def keeps_whole(self, unit: int) -> bool:
+        """Whether no window but the first and the last begins or ends within an hour, or a day, in UTC."""
 
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points, of ascending timestamps (at least one)."""
@@ -67,8 +65,7 @@ class WholeRange:
         """Microseconds from the start of the range to its end."""
         return self.time_range.end - self.time_range.start
 
-    @property
-    def is_of_days(self) -> bool:
+    def keeps_whole(self, unit: int) -> bool:
         """There is no other window."""
         return True
 
@@ -99,10 +96,9 @@ class FixedWindows:
         """The length."""
         return self.length
 
-    @property
-    def is_of_days(self) -> bool:
-        """Whether length and origin are whole days."""
-        return self.length % DAY == self.origin % DAY == 0
+    def keeps_whole(self, unit: int) -> bool:
+        """Whether length and origin are multiples of it."""
+        return self.length % unit == self.origin % unit == 0
 
     def split(self, timestamps: Timestamps) -> Windows:
         """The windows that hold points."""

@@ -69,6 +69,15 @@ class RolledDays:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AlikeSeries:
+    """Series of one measurement and kind (None: several), one of each device."""
+
+    measurement: str
+    kind: Kind | None
+    device_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Marks:
     """Where figures cannot be trusted: parallel arrays of devices (0: all), first moments and ends."""
 
@@ -79,15 +88,14 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RolledSeries:
-    """Series that are selected, with their kind (None: several); days of those of numbers; and what to trust of these.
+    """Series that are selected; days of those of numbers; and what to trust of these.
 
     Figures are those of parts of ``unit`` microseconds, HOUR or DAY. Parts that end no later than ``until`` and that no
     mark touches are as their figures say, empty where they have none. All of it is as of one moment.
     """
 
     unit: int
-
-    kinds: Mapping[SeriesKey, Kind | None]
+    series: Sequence[AlikeSeries]
     days: Sequence[RolledDays]
     until: int
     marks: Marks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Final
 
@@ -11,14 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iotflow_server.stores.batch import Kind, Rows, Timestamps
-from iotflow_server.stores.points import SeriesKey
+from iotflow_server.stores.points import SeriesKey, series_keys
 from iotflow_server.stores.postgres.catalogue import kind_of
 from iotflow_server.stores.postgres.clock import EPOCH_SHIFT
 from iotflow_server.stores.postgres.pager import selected
 from iotflow_server.stores.postgres.read_connections import ReadConnections
-from iotflow_server.stores.rollups import DAY, HOUR, Figure, Marks, PackedFigures, RolledDays, RolledSeries
+from iotflow_server.stores.rollups import (
+    DAY,
+    HOUR,
+    AlikeSeries,
+    Figure,
+    Marks,
+    PackedFigures,
+    RolledDays,
+    RolledSeries,
+)
 from iotflow_server.stores.selection import Selection
 
+_FIRST: Final = np.ones(1, np.bool_)
 _NO_MARKS: Final = Marks(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64))
 _MARK: Final = np.dtype([("device_id", ">i4"), ("start", ">i8"), ("stop", ">i8")])
 #: $1 devices, $2 measurements or null for all, $3 the first day, $4 the end. A row holds the series of one name and
@@ -73,16 +84,17 @@ class PostgresRollupReader:
             *(bound - EPOCH_SHIFT for bound in bounds),
         )
         if not rows:
-            return RolledSeries(unit, {}, [], 0, _marks(None))
+            return RolledSeries(unit, [], [], 0, _marks(None))
         if any(row["is_lacking"] for row in rows):
             return await self.read(selection, figures, HOUR)
         until, marks = rows[0]["until"] + EPOCH_SHIFT, _marks(rows[0]["marks"])
+        alike = [_Alike.of(row) for row in rows]
         numbers = [
             _days(kind, own, wanted)
             for kind in (Kind.NUMERIC, Kind.INTEGER)
-            if (own := [row for row in rows if row["device_ids"] and kind_of(row["kinds"]) is kind])
+            if (own := [each for each in alike if each.rolled and each.kind is kind])
         ]
-        return RolledSeries(unit, _kinds(rows), numbers, until, marks)
+        return RolledSeries(unit, [each.series for each in alike], numbers, until, marks)
 
 
 def of_day(figure: Figure) -> str:
@@ -97,22 +109,34 @@ def _statement(wanted: list[Figure], unit: int) -> str:
     return _READ.format(columns=columns, hours="1", names=", ".join(f"{of_day(name)} AS {name}" for name in wanted))
 
 
-def _kinds(rows: list[asyncpg.Record]) -> dict[SeriesKey, Kind | None]:
-    found: dict[SeriesKey, Kind | None] = {}
-    for row in rows:
-        devices, _ = _distinct(_column([row["bare"], row["device_ids"]], ">i4"))
-        found |= dict.fromkeys(map(SeriesKey, devices, repeat(row["measurement_name"])), kind_of(row["kinds"]))
-    return found
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alike:
+    """A row. ``rolled`` are the devices that have days, each once, ``device_of`` of each day the place among these."""
+
+    row: asyncpg.Record
+    kind: Kind | None
+    bare: list[int]
+    rolled: list[int]
+    device_of: Rows
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> _Alike:
+        bare = _column([row["bare"]], ">i4").tolist()
+        return cls(row, kind_of(row["kinds"]), bare, *_distinct(_column([row["device_ids"]], ">i4")))
+
+    @property
+    def series(self) -> AlikeSeries:
+        return AlikeSeries(self.row["measurement_name"], self.kind, self.rolled + self.bare)
 
 
-def _days(kind: Kind, rows: list[asyncpg.Record], wanted: list[Figure]) -> RolledDays:
+def _days(kind: Kind, alike: list[_Alike], wanted: list[Figure]) -> RolledDays:
     """The days of series of a kind, names one after the other."""
+    rows = [each.row for each in alike]
     keys: list[SeriesKey] = []
     series_of = []
-    for row in rows:
-        devices, place = _distinct(_column([row["device_ids"]], ">i4"))
-        series_of.append(place + len(keys))
-        keys += map(SeriesKey, devices, repeat(row["measurement_name"]))
+    for each in alike:
+        series_of.append(each.device_of + len(keys))
+        keys += series_keys(each.rolled, repeat(each.row["measurement_name"], len(each.rolled)))
     days = _column([row["days"] for row in rows], ">i8").astype(np.int64) + EPOCH_SHIFT
     hours = _column([row["hours"] for row in rows], ">u4").astype(np.uint32)
     figures = {
@@ -126,12 +150,15 @@ def _days(kind: Kind, rows: list[asyncpg.Record], wanted: list[Figure]) -> Rolle
 
 
 def _distinct(devices: NDArray[np.int32]) -> tuple[list[int], Rows]:
-    """The devices, each once, ascending, and the place of each that was given among those."""
-    first = devices[:1]
-    if len(first) and np.count_nonzero(devices == first) == len(devices):
-        return first.tolist(), np.zeros(len(devices), np.intp)
-    found, place = np.unique(devices, return_inverse=True)
-    return found.tolist(), place
+    """The devices, each once, and the place of each that was given among those."""
+    is_next = devices[1:] != devices[:-1]
+    if not np.count_nonzero(is_next):
+        return devices[:1].tolist(), np.zeros(len(devices), np.intp)
+    if np.count_nonzero(devices[1:] < devices[:-1]):
+        found, place = np.unique(devices, return_inverse=True)
+        return found.tolist(), place
+    is_first = np.concatenate([_FIRST, is_next])
+    return devices[is_first].tolist(), np.cumsum(is_first) - 1
 
 
 def _column(packed: list[bytes | None], dtype: str) -> NDArray[Any]:
