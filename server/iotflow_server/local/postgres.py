@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from iotflow_server.local.memory import memory_bytes
+
 #: Longest path of a Unix socket that Linux takes, less the name that PostgreSQL gives it.
 _LONGEST_SOCKET_FOLDER: Final = 90
 #: PostgreSQL refuses to run as root; this user then runs it.
 _UNPRIVILEGED_USER: Final = "nobody"
 _START_SECONDS: Final = 60
+#: Of the memory a quarter, as PostgreSQL's documentation advises (20.4.1); it is not taken before it is used.
+_LEAST_BUFFER_MEGABYTES, _MOST_BUFFER_MEGABYTES = 128, 1_024
 #: Lines of postmaster.pid, counted from 0.
 _SOCKET_LINE: Final = 4
 _STATUS_LINE: Final = 7
@@ -151,6 +155,9 @@ class LocalPostgres:
         new.mkdir(parents=True)
         self._own(new)
         self._run("initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "-D", str(new))
+        with (new / "postgresql.conf").open("a") as configuration:
+            # Beside the rest and not with each start: whoever changes it there is heeded.
+            configuration.write(f"\nshared_buffers = '{_buffer_megabytes()}MB'\n")
         new.rename(self._folder)
 
     def _is_running(self) -> bool:
@@ -200,6 +207,10 @@ def _unprivileged() -> dict[str, Any]:
         return {}
     user = pwd.getpwnam(_UNPRIVILEGED_USER)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def _buffer_megabytes() -> int:
+    return min(max(memory_bytes() // 4 >> 20, _LEAST_BUFFER_MEGABYTES), _MOST_BUFFER_MEGABYTES)
 
 
 def _short(folder: Path) -> Path:

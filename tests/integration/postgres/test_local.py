@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from iotflow_server.local.memory import memory_bytes
 from iotflow_server.local.postgres import LocalPostgres, LocalPostgresError
 
 _START_AND_DIE = """
@@ -35,6 +36,13 @@ async def _kept(server: LocalPostgres) -> list[int]:
     rows = await connection.fetch("SELECT value FROM kept ORDER BY value")
     await connection.close()
     return [row["value"] for row in rows]
+
+
+async def _buffer_megabytes(server: LocalPostgres) -> int:
+    connection = await asyncpg.connect(server.dsn)
+    pages = await connection.fetchval("SELECT setting::integer FROM pg_settings WHERE name = 'shared_buffers'")
+    await connection.close()
+    return int(pages) // 128
 
 
 def _folder(server: LocalPostgres) -> Path:
@@ -64,6 +72,19 @@ async def test_starting_a_running_server_leaves_it_alone(own_postgres: LocalPost
     before = own_postgres.process_id
     own_postgres.start()
     assert own_postgres.process_id == before
+
+
+async def test_a_quarter_of_the_memory_is_for_buffers_until_somebody_says_otherwise(
+    own_postgres: LocalPostgres,
+) -> None:
+    megabytes = min(max(memory_bytes() // 4 >> 20, 128), 1_024)
+    folder = _folder(own_postgres)
+    assert await _buffer_megabytes(own_postgres) == megabytes
+    own_postgres.stop()
+    with (folder / "postgresql.conf").open("a") as configuration:
+        configuration.write("shared_buffers = '64MB'\n")
+    own_postgres.start()
+    assert await _buffer_megabytes(own_postgres) == 64
 
 
 async def test_a_database_half_made_is_made_anew(own_postgres: LocalPostgres) -> None:
