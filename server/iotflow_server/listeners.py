@@ -16,7 +16,7 @@ import grpc
 from iotflow_server.address import AddressError, host_and_port
 from iotflow_server.shared_address import reserved
 
-_SERVERS: Final = 16
+_SERVERS: Final = 32
 
 #: Makes a server, told whether others may listen on its port.
 Build = Callable[[bool], grpc.aio.Server]

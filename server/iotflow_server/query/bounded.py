@@ -52,7 +52,8 @@ class BoundedSums:
         """Each sum divided by a positive integer of its own, below 2**53, rounded once."""
         found, is_sure = quotients(*_as_doubles(self.high, self.low), divisors.astype(np.float64))
         with np.errstate(over="ignore", under="ignore"):
-            scaled = np.ldexp(found, self.exponents)
+            # Of 32 bits: it takes a third of the time.
+            scaled = np.ldexp(found, self.exponents.astype(np.int32))
         size = np.abs(scaled)
         is_sure &= ((size >= _LEAST_NORMAL) & (size <= _GREATEST)) | (found == 0)
         is_sure &= np.abs(self.high) < _MOST_HIGH

@@ -19,7 +19,8 @@ _MICROSECONDS: Final = 1_000_000
 
 def means(figures: PartFigures) -> Floats:
     """The mean of each part."""
-    return np.where(figures.odd != 0, figures.odd, figures.sums.over(figures.counts))
+    found, odd = figures.sums.over(figures.counts), figures.odd
+    return np.where(odd != 0, odd, found) if np.count_nonzero(odd) else found
 
 
 def deviations(figures: PartFigures) -> Cells:

@@ -180,5 +180,8 @@ def _are_sorted(part: Figures) -> bool:
 
 
 def _are_in_order(series_of: Rows, times: Timestamps) -> bool:
-    steps = np.diff(series_of)
-    return bool(((steps > 0) | ((steps == 0) & (np.diff(times) > 0))).all())
+    before, after = series_of[:-1], series_of[1:]
+    is_later = times[1:] > times[:-1]
+    if np.count_nonzero(before != after):
+        is_later = (after > before) | ((after == before) & is_later)
+    return bool(is_later.all())

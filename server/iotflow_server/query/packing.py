@@ -89,7 +89,8 @@ def _numbers(packed: PackedFigures, dtype: np.dtype[Any]) -> Numbers:
 
 def _odds(packed: PackedFigures, row_of: Rows) -> Floats:
     odds = np.zeros(len(row_of))
-    odds[packed.lengths[row_of] > 0] = _numbers(packed, np.dtype(np.float64))
+    if packed.data:
+        odds[packed.lengths[row_of] > 0] = _numbers(packed, np.dtype(np.float64))
     return odds
 
 

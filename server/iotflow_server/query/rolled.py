@@ -164,8 +164,8 @@ class RolledAggregation:
 
     def _windows_of(self, figures: Figures) -> AggregateRows:
         begins, ends = self._aggregator.windowing.around(figures.times)
-        is_new = np.ones(len(figures), np.bool_)
-        is_new[1:] = (np.diff(begins) != 0) | (np.diff(figures.series_of) != 0)
+        is_new, series_of = np.ones(len(figures), np.bool_), figures.series_of
+        is_new[1:] = (begins[1:] != begins[:-1]) | (series_of[1:] != series_of[:-1])
         starts = np.flatnonzero(is_new)
         merged = figures.merged(starts)
         columns = tuple(aggregate_figures(merged, self._wanted))
