@@ -1,6 +1,6 @@
 """The gRPC servers of a process: several on one port, which act as one.
 
-A server of grpc.aio takes in one call after the other, each in five turns of the event loop; several take in several.
+A server of grpc.aio takes in one call after the other, each some turns of the event loop later; several take in more.
 See ADR 0026.
 """
 

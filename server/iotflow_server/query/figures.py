@@ -63,6 +63,11 @@ class Figures:
         return len(self.times)
 
     @property
+    def device_ids(self) -> NDArray[np.int64]:
+        """The device of each part."""
+        return np.array([key.device_id for key in self.keys], np.int64)[self.series_of]
+
+    @property
     def is_integer(self) -> bool:
         """Whether the values are int64."""
         return self.kind is Kind.INTEGER

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -28,12 +28,16 @@ from iotflow_server.stores.rollups import DAY, HOUR, Figure, RolledSeries, Rollu
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import TelemetryStore
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
 #: Days of series that are read at once.
 _DAYS: Final = 20_000
 _MOST_DAYS: Final = 4_000
 _GUESSED_SERIES: Final = 10
 #: So many are computed with sooner than a thread takes them over.
 _FEW_DAYS: Final = 80
+_FEW_RUNS: Final = 8
 
 
 class _ChangedError(Exception):
@@ -86,10 +90,8 @@ class RolledAggregation:
         async with self._turns.long() if may_be_long else nullcontext():
             series = SeriesOfDevices(await self._read(selection), self._figures, selection.device_ids)
             runs = series.runs(selection.time_range)
-            is_short = len(series) <= _FEW_DAYS
-            if is_short:
-                await self._turns.short()
-            return series, runs, await computed(is_short, self._held, series, runs, so_far)
+            is_short = len(series) <= _FEW_DAYS and len(runs) <= _FEW_RUNS
+            return series, runs, await self._computed(is_short, self._held, series, runs, so_far)
 
     async def _read(self, selection: Selection) -> RolledSeries:
         """The figures of days where these leave no more to be read than those of hours would."""
@@ -112,18 +114,35 @@ class RolledAggregation:
             return await self._of_points(selection, so_far)
         if held.rows is not None:
             return held.rows
-        parts, kinds = held.parts, series.kinds()
+        parts, kinds = held.parts, series.kinds
         try:
             for time_range in held.gaps.ranges:
                 async for part in self._gap(replace(selection, time_range=time_range), kinds):
                     parts.append(part)
         except _ChangedError:
             return await self._of_points(selection, so_far)
-        return await computed(len(series) <= _FEW_DAYS, self._merged, parts, so_far)
+        return await self._computed(len(series) <= _FEW_DAYS, self._merged, parts, so_far)
+
+    async def _computed(
+        self,
+        is_short: bool,
+        function: Callable[_Arguments, _Result],
+        *args: _Arguments.args,
+        **kwargs: _Arguments.kwargs,
+    ) -> _Result:
+        if is_short:
+            await self._turns.short()
+        return await computed(is_short, function, *args, **kwargs)
 
     def _held(self, series: SeriesOfDevices, runs: Sequence[Run], so_far: int) -> list[_Held | None]:
         """What holds of the figures of each run of devices; None where that is nothing, or in too many pieces."""
-        return [None if gaps is None else self._held_of(series.of(run), gaps, so_far) for gaps, run in runs]
+        found: list[_Held | None] = []
+        for gaps, run in runs:
+            held = None if gaps is None else self._held_of(series.of(run), gaps, so_far)
+            found.append(held)
+            if held is not None and held.rows is not None:
+                so_far += sum(map(len, held.rows))
+        return found
 
     def _held_of(self, figures: Iterable[Figures], gaps: Gaps, so_far: int) -> _Held | None:
         parts = [_left(part, gaps) for part in figures]

@@ -52,15 +52,15 @@ class SeriesOfDevices:
         return [(found, tuple(run)) for found, run in groupby(self._devices, own)]
 
     def of(self, devices: Sequence[int]) -> Iterator[Figures]:
-        """The figures of some of the devices, those of one kind after the other."""
+        """The figures of some of the devices, side by side; those of one kind after the other."""
         for figures in self._unpacked:
             if len(devices) == len(self._devices):
                 yield figures
             else:
-                wanted = set(devices)
-                is_own = np.array([key.device_id in wanted for key in figures.keys], np.bool_)
-                yield figures.chosen(np.flatnonzero(is_own[figures.series_of]))
+                device_of = figures.device_ids
+                yield figures.chosen(np.flatnonzero((device_of >= devices[0]) & (device_of <= devices[-1])))
 
+    @cached_property
     def kinds(self) -> Kinds:
         """The kind of each series."""
         alike = self._rolled.series

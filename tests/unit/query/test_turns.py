@@ -65,3 +65,20 @@ async def test_long_ones_are_few_at_once_and_in_their_order() -> None:
     await asyncio.gather(*map(work, range(20)))
     assert order == list(range(20))
     assert most == 4
+
+
+async def test_nobody_waits_for_long_ones_that_take_too_long() -> None:
+    turns, never = Turns(patience=0.01), asyncio.Event()
+
+    async def hang() -> None:
+        async with turns.long():
+            await never.wait()
+
+    hanging = [asyncio.create_task(hang()) for _ in range(10)]
+    async with asyncio.timeout(10), turns.long():
+        pass
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    async with asyncio.timeout(0.005), turns.long():
+        pass
