@@ -1,7 +1,11 @@
-"""The limit of unary calls: a grpc.aio server that returns each message as it came, and does nothing else."""
+"""The limit of unary calls: grpc.aio servers that return each message as it came, and do nothing else.
+
+They listen as the service does, on its event loop: with one alone, it is the service that has more calls a second.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +13,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 import grpc
-import uvloop
+
+from iotflow_server.cli.event_loop import ServiceLoop
+from iotflow_server.listeners import Listeners
 
 SERVICE = "bench.Echo"
 METHOD = f"/{SERVICE}/Echo"
@@ -40,16 +46,21 @@ def echo_server() -> Iterator[EchoServer]:
 
 def _serve(pipe: Connection) -> None:
     async def serve() -> None:
-        server = grpc.aio.server()
-        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(_echo)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Echo": handler}),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
+        listeners = Listeners(_server, shares_port=False)
+        port = listeners.bind("127.0.0.1:0")
+        await listeners.start()
         pipe.send(port)
-        await server.wait_for_termination()
+        await asyncio.Event().wait()
 
-    # As the service does.
-    uvloop.run(serve())
+    with asyncio.Runner(loop_factory=ServiceLoop) as runner:
+        runner.run(serve())
+
+
+def _server(may_share: bool) -> grpc.aio.Server:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", int(may_share))])
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(_echo)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Echo": handler}),))
+    return server
 
 
 async def _echo(message: bytes, _: object) -> bytes:
