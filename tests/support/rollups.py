@@ -33,11 +33,11 @@ async def refresh(store: PostgresStore) -> None:
             pass
 
 
-def engine_on(store: PostgresStore, *, rollups: bool = True) -> QueryEngine:
+def engine_on(store: PostgresStore, *, rollups: bool = True, max_rows: int = 10**5) -> QueryEngine:
     """An engine that takes figures, or points alone."""
     read = (
         store
         if rollups
         else WithoutRollups(store, lambda name, operation: nullcontext(Timing()), lambda name, points: None)
     )
-    return QueryEngine(lambda: read, max_page_bytes=1 << 20, max_aggregate_points=10**6, max_aggregate_rows=10**5)
+    return QueryEngine(lambda: read, max_page_bytes=1 << 20, max_aggregate_points=10**6, max_aggregate_rows=max_rows)

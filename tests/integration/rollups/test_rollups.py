@@ -21,7 +21,7 @@ from iotflow_server.local.postgres import LocalPostgres
 from iotflow_server.query.aggregate_query import AggregateQuery
 from iotflow_server.query.aggregation import MERGEABLE
 from iotflow_server.query.calendar_windows import CalendarUnit, CalendarWindows
-from iotflow_server.query.errors import AggregateOverflowError
+from iotflow_server.query.errors import AggregateOverflowError, QueryTooLargeError
 from iotflow_server.query.results import Aggregation
 from iotflow_server.query.windows import FixedWindows
 from iotflow_server.stores.batch import Batch
@@ -246,6 +246,28 @@ async def test_ranges_without_bounds(store: PostgresStore) -> None:
         found = await rows(store, asked, query)
         assert found
         assert found == await rows(store, asked, query, rollups=False)
+
+
+@pytest.mark.parametrize("marked", [(), (0,), (1, 2, 5, 9), tuple(range(0, 24, 2)), tuple(range(4, 24))])
+async def test_devices_of_which_some_have_changed_since(store: PostgresStore, marked: tuple[int, ...]) -> None:
+    """Others stand between them, some with text, some with two series, one without any."""
+    devices = [next(_numbers) for _ in range(24)]
+    first = devices[0]
+    await store.write([replace(day_of(device, device), device_id=device) for device in devices if device != first + 3])
+    await store.write([batch_of(first + 4, [FIRST + 1], {"text": ["a"]}), batch_of(first + 7, [FIRST], {"n": [7]})])
+    await refresh(store)
+    changes = [batch_of(first + place, [FIRST + 5 * HOUR + 1], {"x": [1e6]}) for place in marked]
+    if changes:
+        await store.write(changes)
+    counted = AggregateQuery((Aggregation.COUNT, Aggregation.LAST), FixedWindows(HOUR))
+    for names, query in ((("x",), HOURLY), (("x", "n"), DAILY), (None, counted)):
+        asked = Selection(tuple(devices), names, TimeRange(FIRST, FIRST + DAY))
+        found = await rows(store, asked, query)
+        assert len({row.device_id for row in found}) == 23
+        assert found == await rows(store, asked, query, rollups=False)
+    engine = engine_on(store, max_rows=23 * 24 - 1)
+    with pytest.raises(QueryTooLargeError):
+        await engine.aggregate(Selection(tuple(devices), ("x",), TimeRange(FIRST, FIRST + DAY)), HOURLY)
 
 
 async def test_sql_by_hand_makes_figures_a_thing_of_the_past(store: PostgresStore, dsn: str) -> None:
