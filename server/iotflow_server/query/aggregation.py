@@ -13,7 +13,7 @@ import numpy as np
 
 from iotflow_server.query.cells import Cells
 from iotflow_server.query.errors import AggregateOverflowError
-from iotflow_server.query.estimates import deviations, means, percentiles, rates
+from iotflow_server.query.estimates import deviations, means, odd_or, percentiles, rates
 from iotflow_server.query.exact import Numbers
 from iotflow_server.query.results import Aggregation, Percentile, Wanted
 from iotflow_server.query.series import SeriesPoints
@@ -48,7 +48,7 @@ def _results(summary: Summary, wanted: Wanted) -> Cells:
 def _sum(figures: PartFigures) -> Cells:
     if not figures.is_integer:
         totals = figures.sums.over(np.ones(len(figures.counts), np.int64))
-        return _numbers(np.where(figures.odd != 0, figures.odd, totals))
+        return _numbers(odd_or(figures.odd, totals))
     found = figures.sums.exactly().at(0)
     _refuse_overflow(figures, [part for part, total in enumerate(found) if not -(2**63) <= total < 2**63], "SUM")
     return _numbers(np.array(found, np.int64))

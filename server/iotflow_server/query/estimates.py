@@ -19,7 +19,11 @@ _MICROSECONDS: Final = 1_000_000
 
 def means(figures: PartFigures) -> Floats:
     """The mean of each part."""
-    found, odd = figures.sums.over(figures.counts), figures.odd
+    return odd_or(figures.odd, figures.sums.over(figures.counts))
+
+
+def odd_or(odd: Floats, found: Floats) -> Floats:
+    """What was found of each part, but where some of its values are NaN or infinite what these add up to."""
     return np.where(odd != 0, odd, found) if np.count_nonzero(odd) else found
 
 

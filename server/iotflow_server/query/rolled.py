@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from iotflow_server.stores.points import SeriesKey
 from iotflow_server.stores.rollups import DAY, HOUR, Figure, RolledSeries, RollupReader
 from iotflow_server.stores.selection import Selection
 from iotflow_server.stores.store import TelemetryStore
-
-_Arguments = ParamSpec("_Arguments")
-_Result = TypeVar("_Result")
 
 #: Days of series that are read at once.
 _DAYS: Final = 20_000
@@ -91,7 +88,9 @@ class RolledAggregation:
             series = SeriesOfDevices(await self._read(selection), self._figures, selection.device_ids)
             runs = series.runs(selection.time_range)
             is_short = len(series) <= _FEW_DAYS and len(runs) <= _FEW_RUNS
-            return series, runs, await self._computed(is_short, self._held, series, runs, so_far)
+            if is_short:
+                await self._turns.short()
+            return series, runs, await computed(is_short, self._held, series, runs, so_far)
 
     async def _read(self, selection: Selection) -> RolledSeries:
         """The figures of days where these leave no more to be read than those of hours would."""
@@ -121,18 +120,9 @@ class RolledAggregation:
                     parts.append(part)
         except _ChangedError:
             return await self._of_points(selection, so_far)
-        return await self._computed(len(series) <= _FEW_DAYS, self._merged, parts, so_far)
-
-    async def _computed(
-        self,
-        is_short: bool,
-        function: Callable[_Arguments, _Result],
-        *args: _Arguments.args,
-        **kwargs: _Arguments.kwargs,
-    ) -> _Result:
-        if is_short:
+        if is_short := len(series) <= _FEW_DAYS:
             await self._turns.short()
-        return await computed(is_short, function, *args, **kwargs)
+        return await computed(is_short, self._merged, parts, so_far)
 
     def _held(self, series: SeriesOfDevices, runs: Sequence[Run], so_far: int) -> list[_Held | None]:
         """What holds of the figures of each run of devices; None where that is nothing, or in too many pieces."""

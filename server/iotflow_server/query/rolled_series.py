@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iotflow_server.query.figures import Figures
 from iotflow_server.query.gaps import DeviceGaps, Gaps
@@ -53,12 +54,11 @@ class SeriesOfDevices:
 
     def of(self, devices: Sequence[int]) -> Iterator[Figures]:
         """The figures of some of the devices, side by side; those of one kind after the other."""
-        for figures in self._unpacked:
-            if len(devices) == len(self._devices):
-                yield figures
-            else:
-                device_of = figures.device_ids
-                yield figures.chosen(np.flatnonzero((device_of >= devices[0]) & (device_of <= devices[-1])))
+        if len(devices) == len(self._devices):
+            yield from self._unpacked
+            return
+        for figures, device_of in zip(self._unpacked, self._device_of, strict=True):
+            yield figures.chosen(np.flatnonzero((device_of >= devices[0]) & (device_of <= devices[-1])))
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -69,6 +69,11 @@ class SeriesOfDevices:
     @cached_property
     def _unpacked(self) -> list[Figures]:
         return [unpacked(days, self._figures) for days in self._rolled.days]
+
+    @cached_property
+    def _device_of(self) -> list[NDArray[np.int64]]:
+        """The device of each part of the figures, for there may be many runs of devices."""
+        return [figures.device_ids for figures in self._unpacked]
 
 
 def of_use(gaps: Gaps) -> Gaps | None:
