@@ -37,7 +37,7 @@ class RepairPace:
     async def rest(self) -> None:
         """Return when the next step may begin."""
         self._back_off.look()
-        while not self._is_urgent() and (seconds := self._seconds_to_wait):  # noqa: ASYNC110
+        while not self._is_urgent() and (seconds := self._seconds_to_wait):  # noqa: ASYNC110  # the pace changes
             await asyncio.sleep(min(seconds, _LOOK_SECONDS))
 
     @property

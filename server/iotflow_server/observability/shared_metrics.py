@@ -31,19 +31,19 @@ class SharedMetrics:
         folder.mkdir(parents=True)
         self._folder = folder
         self.registry = CollectorRegistry()
-        MultiProcessCollector(self.registry, path=str(folder))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(self.registry, path=str(folder))  # type: ignore[no-untyped-call]  # theirs
         workers = Gauge("iotflow_workers", "Worker processes that serve.", registry=self.registry)
         workers.set_function(serving)
 
     def forget(self, number: int) -> None:
         """Show no gauges of a worker that has ended; what it counted stays."""
-        mark_process_dead(number, str(self._folder))  # type: ignore[no-untyped-call]
+        mark_process_dead(number, str(self._folder))  # type: ignore[no-untyped-call]  # theirs
 
 
 def metrics_of_worker(folder: Path, number: int) -> Metrics:
     """The metrics of this process, which is the only one of that number; from now on all its metrics go there."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]  # theirs
     return Metrics()
 
 

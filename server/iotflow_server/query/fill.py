@@ -63,4 +63,4 @@ def _linear(cells: Sequence[Cell], places: Sequence[int], begins: Sequence[int])
 def _on_line(one: Cell, other: Cell, begin: int, first: int, last: int) -> Cell:
     if one is None or other is None:
         return None
-    return Kind.NUMERIC, between(one[1], other[1], Fraction(begin - first, last - first))  # type: ignore[arg-type]
+    return Kind.NUMERIC, between(one[1], other[1], Fraction(begin - first, last - first))  # type: ignore[arg-type]  # numbers

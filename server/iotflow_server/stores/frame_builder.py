@@ -95,7 +95,7 @@ class FrameBuilder:
         """Add a batch that is made already."""
         self.begin(batch.device_id, len(batch.timestamps), batch.timestamps)  # type: ignore[arg-type]  # an array is a sequence to us
         for column in batch.columns:
-            self.add(column.name, column.kind, column.values, column.rows)  # type: ignore[arg-type]
+            self.add(column.name, column.kind, column.values, column.rows)  # type: ignore[arg-type]  # as above
 
     def build(self) -> Frame:
         """The frame of all batches."""
